@@ -1,0 +1,6 @@
+export * from './errors';
+export * from './files';
+export * from './format';
+export * from './problems';
+export * from './progress';
+export * from './rng';
