@@ -1,0 +1,4 @@
+export * from './batches';
+export * from './layout';
+export * from './meta';
+export * from './vocabulary';
