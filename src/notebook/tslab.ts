@@ -1,0 +1,154 @@
+/**
+ * The parts of tslab 1.0.22 (pinned) that the kernel and `run-notebook` use, with types, and the one change made
+ * to it: imports that the notebook's own folder cannot resolve are resolved from this project, at run time and for
+ * the type checker. That is what makes `import { ... } from "netssm/tokens"` work from any folder.
+ */
+import { existsSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { NetssmError, projectRoot } from '../util';
+
+/** What a cell shows: data by MIME type, and an id when a later call replaces it. */
+export interface DisplayData {
+  data: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+  transient: { display_id?: string };
+}
+export type WriteStream = (name: 'stdout' | 'stderr', text: string) => void;
+export type WriteDisplayData = (data: DisplayData, update?: boolean) => void;
+
+interface Converter {
+  close(): void;
+}
+interface Executor {
+  interrupt(): void;
+  close(): void;
+}
+interface JupyterHandler {
+  handleExecute(
+    request: { code: string },
+    writeStream: WriteStream,
+    writeDisplayData: WriteDisplayData,
+  ): Promise<{ status: 'ok' | 'error' | 'abort'; execution_count?: number }>;
+  close(): void;
+}
+/** The compiler's view of the file system, which decides where types are found. */
+interface CompilerSystem {
+  fileExists(path: string): boolean;
+  directoryExists(path: string): boolean;
+  readFile(path: string, encoding?: string): string | undefined;
+  readDirectory(path: string, ...rest: unknown[]): string[];
+  getDirectories(path: string): string[];
+  realpath?(path: string): string;
+}
+
+const requireHere = createRequire(__filename);
+
+/** Folders whose packages notebooks may import wherever they lie: this project's, or the one it is installed in. */
+export function packageFolders(root = projectRoot): string[] {
+  const parent = dirname(root);
+  const folders = [join(root, 'node_modules')];
+  if (basename(parent) === 'node_modules') folders.push(parent);
+  return folders.filter((folder) => existsSync(folder));
+}
+
+/** Where tslab and plotly are, or a {@link NetssmError} `not_installed` that says how to install them. */
+export function resolveInstalled(request: string): string {
+  try {
+    return requireHere.resolve(request);
+  } catch (cause) {
+    throw new NetssmError('not_installed', `the package ${request.split('/')[0]} is not installed`, {
+      hint: `Run \`npm install\` in ${projectRoot}.`,
+      cause,
+    });
+  }
+}
+
+/**
+ * Loads tslab with the extended import resolution. `createHandler` starts a TypeScript session in the process's
+ * current folder: create one a process, after `process.chdir`.
+ */
+export function loadTslab(): {
+  startKernel(options: { configPath: string; enableFindLocal: boolean }): void;
+  createHandler(): JupyterHandler;
+} {
+  resolveInstalled('tslab/dist/main');
+  extendTypeResolution();
+  extendRequire();
+  const { startKernel } = requireHere('tslab/dist/main');
+  return {
+    startKernel,
+    createHandler: () => {
+      const { createConverter } = requireHere('tslab/dist/converter');
+      const { createExecutor } = requireHere('tslab/dist/executor');
+      const { JupyterHandlerImpl } = requireHere('tslab/dist/jupyter');
+      const converter: Converter = createConverter({ isJS: false, isBrowser: false });
+      const sets = { node: converter, browser: converter, close: () => converter.close() };
+      // tslab captures nothing here: console.log of a cell goes through the process's streams, which it redirects.
+      const executor: Executor = createExecutor(process.cwd(), sets, {
+        log: console.log,
+        error: console.error,
+      });
+      return new JupyterHandlerImpl(executor, false) as JupyterHandler;
+    },
+  };
+}
+
+/**
+ * Types: the compiler looks in `node_modules` of the notebook's folder and of each folder above it. The last of them,
+ * at the root of the file system, is made to show this project's packages; everything nearer keeps precedence.
+ */
+function extendTypeResolution(): void {
+  const { sys } = requireHere('@tslab/typescript-for-tslab') as { sys: CompilerSystem };
+  const folders = packageFolders();
+  const candidates = (path: string): string[] => {
+    const match = /^(?:[A-Za-z]:)?\/node_modules(\/.*)?$/.exec(path.replace(/\\/g, '/'));
+    if (!match) return [];
+    const rest = (match[1] ?? '').slice(1);
+    // The package itself needs no link to be importable by its name.
+    if (rest === 'netssm' || rest.startsWith('netssm/'))
+      return [join(projectRoot, rest.slice('netssm/'.length))];
+    return folders.map((folder) => join(folder, rest));
+  };
+  const original = { ...sys };
+  const mapped = (path: string, exists: (p: string) => boolean): string =>
+    exists(path) ? path : (candidates(path).find(exists) ?? path);
+  sys.fileExists = (path) => original.fileExists(mapped(path, original.fileExists));
+  sys.directoryExists = (path) => original.directoryExists(mapped(path, original.directoryExists));
+  sys.readFile = (path, encoding) => original.readFile(mapped(path, original.fileExists), encoding);
+  sys.readDirectory = (path, ...rest) =>
+    original.readDirectory(mapped(path, original.directoryExists), ...rest);
+  sys.getDirectories = (path) => original.getDirectories(mapped(path, original.directoryExists));
+  sys.realpath = (path) => {
+    const real =
+      original.fileExists(path) || original.directoryExists(path) ? path : mapped(path, existsSync);
+    return original.realpath ? original.realpath(real) : real;
+  };
+}
+
+/** Run time: a package that the notebook's folder does not have is required from this project. */
+function extendRequire(): void {
+  type Resolve = (request: string, parent: unknown, ...rest: unknown[]) => string;
+  const loader = Module as unknown as { _resolveFilename: Resolve };
+  const original = loader._resolveFilename;
+  const fromProject = createRequire(join(projectRoot, 'package.json'));
+  loader._resolveFilename = function (request, parent, ...rest) {
+    try {
+      return original.call(this, request, parent, ...rest);
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
+      if (!missing || request.startsWith('.') || request.startsWith('/')) throw error;
+      try {
+        return original.call(this, request, fromProjectModule(fromProject), ...rest);
+      } catch {
+        throw error;
+      }
+    }
+  };
+}
+
+/** A stand-in for "a module in the project's root folder", which is all that resolution looks at. */
+function fromProjectModule(fromProject: NodeJS.Require): unknown {
+  const filename = join(projectRoot, 'package.json');
+  return { id: filename, filename, paths: fromProject.resolve.paths('x') ?? [] };
+}
