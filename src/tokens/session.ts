@@ -1,0 +1,236 @@
+import type { Frame } from '../capture/frame';
+import type { DecodedPacket, Layout, Refusal } from './layout';
+import { END_OF_TEXT, FIRST_LABEL, PKT } from './vocabulary';
+import type { Vocabulary } from './vocabulary';
+
+/*
+ * A sequence of tokens for a sequence of packets. Two grammars:
+ *
+ *   ours (layout.endOfText)   <|label|> packet <|pkt|> packet <|pkt|> ... packet <|pkt|> <|endoftext|>
+ *   the paper's               <|label|> packet <|pkt|> packet <|pkt|> ... packet
+ *
+ * In ours every packet is closed, so it is complete the moment <|pkt|> is drawn, and the end of the session is one
+ * decision at a packet boundary. The paper's just stops (NetSSM section 4.1.1), as its parser writes it.
+ * A <|pkt|> directly after the label says "packets before this one are not shown": rows of training data that begin
+ * inside a session carry it. Nothing generates it.
+ */
+
+/** Why a packet or a run of tokens is not there. */
+export interface PlacedRefusal extends Refusal {
+  /** Index of the frame (encoding), or of the run between two `<|pkt|>` (decoding). */
+  packet: number;
+  /** Index of the run's first token (decoding); -1 when encoding. */
+  token: number;
+}
+
+export interface EncodedSession {
+  tokens: Uint16Array;
+  /** Packets that are in `tokens`. */
+  packets: number;
+  refusals: PlacedRefusal[];
+}
+
+/** Grows by doubling. */
+export class TokenBuffer {
+  private buffer = new Uint16Array(1024);
+  length = 0;
+
+  push(token: number): void {
+    if (this.length === this.buffer.length) this.grow(1);
+    this.buffer[this.length++] = token;
+  }
+
+  pushBytes(bytes: Uint8Array): void {
+    if (this.length + bytes.length > this.buffer.length) this.grow(bytes.length);
+    this.buffer.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  /** A view, valid until the next push. */
+  view(): Uint16Array {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  private grow(by: number): void {
+    const bigger = new Uint16Array(Math.max(this.buffer.length * 2, this.length + by));
+    bigger.set(this.buffer.subarray(0, this.length));
+    this.buffer = bigger;
+  }
+}
+
+/**
+ * Writes one sequence packet by packet; the tokens so far are in `buffer`, which may be emptied at any time
+ * (`buffer.length = 0`), so a capture of any size passes through bounded memory.
+ */
+export class SequenceEncoder {
+  readonly buffer = new TokenBuffer();
+  packets = 0;
+  /** Tokens written in all. */
+  tokens = 0;
+  private readonly encoder: ReturnType<Layout['encoder']>;
+
+  constructor(
+    labelId: number,
+    private readonly layout: Layout,
+  ) {
+    this.encoder = layout.encoder();
+    this.buffer.push(labelId);
+    this.tokens = 1;
+  }
+
+  /** Returns why the packet is not in the sequence, or undefined. */
+  add(frame: Pick<Frame, 'data' | 'wireLen' | 'linkType'>): Refusal | undefined {
+    const result = this.encoder.encode(frame);
+    if (!result.ok) return result.refusal;
+    const before = this.buffer.length;
+    if (!this.layout.endOfText && this.packets > 0) this.buffer.push(PKT);
+    this.buffer.pushBytes(result.bytes);
+    if (this.layout.endOfText) this.buffer.push(PKT);
+    this.tokens += this.buffer.length - before;
+    this.packets++;
+    return undefined;
+  }
+
+  end(): void {
+    if (!this.layout.endOfText) return;
+    this.buffer.push(END_OF_TEXT);
+    this.tokens++;
+  }
+}
+
+/**
+ * Frames to tokens.
+ * @throws NetssmError `label_unknown`.
+ */
+export function encodeSession(
+  frames: Iterable<Pick<Frame, 'data' | 'wireLen' | 'linkType'>>,
+  label: string,
+  vocabulary: Vocabulary,
+  layout: Layout,
+): EncodedSession {
+  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout);
+  const refusals: PlacedRefusal[] = [];
+  let packet = 0;
+  for (const frame of frames) {
+    const refusal = encoder.add(frame);
+    if (refusal) refusals.push({ ...refusal, packet, token: -1 });
+    packet++;
+  }
+  encoder.end();
+  return { tokens: encoder.buffer.view().slice(), packets: encoder.packets, refusals };
+}
+
+export interface DecodedSession {
+  /** Undefined where the sequence does not begin with a label of the vocabulary. */
+  label: string | undefined;
+  packets: DecodedPacket[];
+  /** Runs of tokens that are no packet: the layout's codes, and `empty`, `special_token`, `unfinished`. */
+  refusals: PlacedRefusal[];
+  /** Whether `<|endoftext|>` was reached. Tokens after it are not read. */
+  ended: boolean;
+}
+
+/**
+ * Tokens to packets. Total: any sequence of numbers is decoded, and what is no packet is refused with a code and the
+ * place. A last run that nothing closes is `unfinished`, unless the layout's sequences just stop and it is long enough.
+ */
+export function decodeTokens(
+  tokens: ArrayLike<number>,
+  vocabulary: Vocabulary,
+  layout: Layout,
+): DecodedSession {
+  const decoder = new SequenceDecoder(layout);
+  let at = 0;
+  let label: string | undefined;
+  if (tokens.length > 0 && tokens[0] >= FIRST_LABEL && tokens[0] < vocabulary.size) {
+    label = vocabulary.labels[tokens[0] - FIRST_LABEL];
+    at = 1;
+  }
+  // "Packets before this one are not shown."
+  if (at === 1 && tokens[1] === PKT) at = 2;
+  decoder.position = at;
+  const out: DecodedSession = { label, packets: [], refusals: [], ended: false };
+  const take = (result: RunResult | undefined) => {
+    if (result?.ok) out.packets.push(result.packet);
+    else if (result) out.refusals.push(result.refusal);
+  };
+  for (; at < tokens.length && !decoder.ended; at++) take(decoder.push(tokens[at]));
+  take(decoder.end());
+  out.ended = decoder.ended;
+  return out;
+}
+
+export type RunResult = { ok: true; packet: DecodedPacket } | { ok: false; refusal: PlacedRefusal };
+
+/** Decodes a sequence token by token, as a model draws them. */
+export class SequenceDecoder {
+  /** `<|endoftext|>` was seen. */
+  ended = false;
+  /** Index of the next token in the sequence. */
+  position = 0;
+  /** Runs closed so far, packets or not. */
+  runs = 0;
+  private readonly decoder: ReturnType<Layout['decoder']>;
+  private readonly run: number[] = [];
+  /** Index in `run` of the first token that is no byte; -1: none. */
+  private special = -1;
+
+  constructor(private readonly layout: Layout) {
+    this.decoder = layout.decoder();
+  }
+
+  /** A result when this token closes a run. */
+  push(token: number): RunResult | undefined {
+    if (this.ended) return undefined;
+    this.position++;
+    if (token === PKT) return this.close(1);
+    if (token === END_OF_TEXT) {
+      this.ended = true;
+      return this.run.length > 0 ? this.close(1) : undefined;
+    }
+    if (!(token >= 0 && token < 256) && this.special < 0) this.special = this.run.length;
+    // Beyond any packet nothing is gained by remembering more.
+    if (this.run.length < 65536) this.run.push(token);
+    return undefined;
+  }
+
+  /** The last run, where the sequence stops without closing it. */
+  end(): RunResult | undefined {
+    if (this.run.length === 0) return undefined;
+    if (!this.layout.endOfText && this.run.length >= this.layout.maxBytes) return this.close(0);
+    const start = this.position - this.run.length;
+    const refusal = this.refuse(
+      'unfinished',
+      this.run.length,
+      `the sequence stops ${this.run.length} tokens into a packet`,
+      start,
+    );
+    this.run.length = 0;
+    return { ok: false, refusal };
+  }
+
+  private close(mark: number): RunResult {
+    const start = this.position - mark - this.run.length;
+    const { run, special } = this;
+    let result: RunResult;
+    if (run.length === 0) {
+      result = { ok: false, refusal: this.refuse('empty', 0, 'no bytes before <|pkt|>', start) };
+    } else if (special >= 0) {
+      const message = `token ${run[special]} inside a packet`;
+      result = { ok: false, refusal: this.refuse('special_token', special, message, start) };
+    } else {
+      const decoded = this.decoder.decode(Uint8Array.from(run));
+      result = decoded.ok
+        ? decoded
+        : { ok: false, refusal: { ...decoded.refusal, packet: this.runs, token: start } };
+    }
+    this.runs++;
+    this.run.length = 0;
+    this.special = -1;
+    return result;
+  }
+
+  private refuse(code: string, offset: number, message: string, token: number): PlacedRefusal {
+    return { code, layer: this.layout.name, offset, message, packet: this.runs, token };
+  }
+}
