@@ -1,0 +1,46 @@
+import type { Problem } from '../util';
+
+/** What a capture file says about itself, before and beside its packets. */
+export interface CaptureInfo {
+  readonly format: 'pcap' | 'pcapng';
+  /** Byte order of the file header; of the first section in pcapng. */
+  readonly byteOrder: 'little' | 'big';
+  /** Decimal digits of the timestamps' fraction: 6 or 9 in pcap; in pcapng the finest of the interfaces. */
+  readonly tsResolution: number;
+  /** LINKTYPE_ numbers in order of appearance. In pcapng the list grows while interfaces are met. */
+  readonly linkTypes: number[];
+  /** Snapshot length in bytes, the largest of the interfaces; 0 means none is given. */
+  readonly snapLen: number;
+}
+
+/**
+ * The longest record that is believed when the file itself does not promise longer ones (its snaplen). Longer
+ * ones are damage: a length field alone never makes us allocate.
+ */
+export const MAX_RECORD_BYTES = 262_144;
+
+/** The longest pcapng block that is held in memory; longer blocks of unknown type are skipped without holding them. */
+export const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
+
+/** Problems kept one by one; beyond these only their number is kept, in a last problem `more_problems`. */
+const MAX_PROBLEMS = 1000;
+
+/** A list of problems that cannot grow without bound, whatever the file holds. */
+export class ProblemList {
+  readonly problems: Problem[] = [];
+  private more = 0;
+
+  add(code: string, layer: string, offset: number, message: string): void {
+    if (this.problems.length < MAX_PROBLEMS) {
+      this.problems.push({ code, layer, offset, message });
+      return;
+    }
+    this.more++;
+    this.problems[MAX_PROBLEMS] = {
+      code: 'more_problems',
+      layer,
+      offset,
+      message: `${this.more} more problems are not listed; the last one: ${code}: ${message}`,
+    };
+  }
+}

@@ -1,0 +1,47 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { NetssmError } from '../util';
+
+const CAPTURE_NAME = /\.(pcap|pcapng|cap)(\.gz)?$/i;
+
+/**
+ * The capture files under a folder (`.pcap`, `.pcapng`, `.cap`, each also with `.gz`), sorted by path; hidden
+ * folders are passed over. A file is given back as it is, whatever its name.
+ *
+ * @throws NetssmError `file_unreadable` when the path is not there, `no_captures` when a folder holds none.
+ */
+export function listCaptures(path: string): string[] {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (cause) {
+    throw new NetssmError('file_unreadable', `cannot read ${path}: ${(cause as Error).message}`, {
+      cause,
+      exitCode: 2,
+      context: { file: path },
+      hint: 'Check the path; it may be a capture file or a folder of captures.',
+    });
+  }
+  if (!isFolder) return [path];
+  const found: string[] = [];
+  collect(path, found);
+  if (found.length === 0) {
+    throw new NetssmError('no_captures', `${path} holds no .pcap, .pcapng or .cap files`, {
+      exitCode: 2,
+      context: { folder: path },
+      hint: 'Give a folder with captures in it or in folders below it.',
+    });
+  }
+  return found.sort();
+}
+
+function collect(folder: string, found: string[]): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.name.startsWith('.')) continue;
+    const path = join(folder, entry.name);
+    const kind = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : entry;
+    // Links to folders are not followed: they may lead back here.
+    if (kind?.isDirectory() && !entry.isSymbolicLink()) collect(path, found);
+    else if (kind?.isFile() && CAPTURE_NAME.test(entry.name)) found.push(path);
+  }
+}
