@@ -1,0 +1,119 @@
+import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { embedding, linear, rmsNorm, type TF } from '../tensor';
+import { NetssmError } from '../util';
+import { derivedSizes, type MambaConfig } from './config';
+import { makePlan, mixer, type LayerState, type MixerParams, type Scan } from './mamba2';
+import type { Params } from './params';
+
+/** Options of {@link forward}. */
+export interface ForwardOptions {
+  /** One state a layer, of the tokens before: from an earlier call, or {@link zeroStates}. Default: the beginning. */
+  states?: LayerState[];
+  /** int32 [B, L], 1 where a new packed sequence begins: state and convolution are reset there. */
+  starts?: Tensor2D;
+  /** `sequential` is the slow definition, for comparisons. */
+  scan?: Scan;
+}
+
+/** Result of {@link forward}. */
+export interface ForwardResult {
+  /** [B, L, padded_vocab_size]: for each position the scores of the token after it. */
+  logits: Tensor3D;
+  /** After the last position; with `starts`, of the last packed sequence. */
+  states: LayerState[];
+}
+
+/**
+ * The language model: embedding, n_layer times x + mixer(RMSNorm(x)) with the residual in float32, RMSNorm, and the
+ * embedding again as the head (Press and Wolf, 2017).
+ *
+ * **Shapes**: tokens int32 [B, L]. **Official**: state-spaces/mamba `models/mixer_seq_simple.py`, `MambaLMHeadModel`.
+ * @throws NetssmError `model_shape` if the parameters are not those of the config.
+ * @example
+ * const { logits } = forward(tf, config, params, tf.tensor2d([[1, 2, 3]], [1, 3], 'int32'));
+ */
+export function forward(
+  tf: TF,
+  config: MambaConfig,
+  params: Params,
+  tokens: Tensor2D,
+  { states, starts, scan }: ForwardOptions = {},
+): ForwardResult {
+  checkShapes(config, params, states);
+  return tf.tidy(() => {
+    const [B, L] = tokens.shape;
+    const table = params['backbone.embedding.weight'] as Tensor2D; // [V, D]
+    const plan = makePlan(tf, config, B, L, starts);
+    const norm = (x: Tensor3D, name: string) =>
+      tf.reshape(
+        rmsNorm(tf, tf.reshape(x, [B * L, config.d_model]) as Tensor2D, params[name] as never),
+        x.shape,
+      ) as Tensor3D;
+    let x = embedding(tf, table, tokens); // [B, L, D]
+    const out: LayerState[] = [];
+    for (let i = 0; i < config.n_layer; i++) {
+      const layer = `backbone.layers.${i}.`;
+      const { out: y, state } = mixer(
+        tf,
+        config,
+        mixerParams(params, `${layer}mixer.`),
+        norm(x, `${layer}norm.weight`),
+        plan,
+        states?.[i],
+        scan,
+      );
+      x = tf.add(x, y);
+      out.push(state);
+    }
+    const logits = linear(tf, norm(x, 'backbone.norm_f.weight'), table); // [B, L, V]
+    // tidy keeps what it finds in plain containers.
+    return { logits, states: out } as unknown as Tensor[];
+  }) as unknown as ForwardResult;
+}
+
+/** The state before the first token of B rows. */
+export function zeroStates(tf: TF, config: MambaConfig, B: number): LayerState[] {
+  const { d_conv, headdim, d_state } = config.ssm_cfg;
+  const { nheads, conv_dim } = derivedSizes(config);
+  return Array.from({ length: config.n_layer }, () => ({
+    conv: tf.zeros([B, d_conv - 1, conv_dim]) as LayerState['conv'],
+    ssm: tf.zeros([B, nheads, headdim, d_state]) as LayerState['ssm'],
+  }));
+}
+
+/** Frees the tensors of states. */
+export function disposeStates(states: readonly LayerState[]): void {
+  for (const { conv, ssm } of states) {
+    conv.dispose();
+    ssm.dispose();
+  }
+}
+
+function mixerParams(params: Params, prefix: string): MixerParams {
+  const names = [
+    'in_proj.weight',
+    'conv1d.weight',
+    'conv1d.bias',
+    'dt_bias',
+    'A_log',
+    'D',
+    'norm.weight',
+    'out_proj.weight',
+  ];
+  return Object.fromEntries(names.map((name) => [name, params[prefix + name]])) as unknown as MixerParams;
+}
+
+function checkShapes(config: MambaConfig, params: Params, states?: LayerState[]): void {
+  const { padded_vocab_size } = derivedSizes(config);
+  const table = params['backbone.embedding.weight'];
+  if (!table || table.shape[0] !== padded_vocab_size || table.shape[1] !== config.d_model) {
+    throw new NetssmError(
+      'model_shape',
+      `model: embedding is [${table?.shape ?? 'missing'}] but the config asks for [${padded_vocab_size},${config.d_model}]`,
+      { hint: 'Use the config.json that was saved beside the weights.' },
+    );
+  }
+  if (states && states.length !== config.n_layer) {
+    throw new NetssmError('model_shape', `model: ${states.length} states for ${config.n_layer} layers`);
+  }
+}

@@ -1,0 +1,148 @@
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Scalar } from '@tensorflow/tfjs';
+import type { TF } from './engine';
+
+/**
+ * The few operations that the models spend their time in, each with its gradient written out: fewer passes over
+ * memory than tfjs's own chain of small ops and gradients, and one place to put a fused kernel.
+ * None of them has a second derivative.
+ */
+
+/** y = x W^T, PyTorch's `nn.Linear` without bias. Shapes: x [..., n], W [m, n], y [..., m]. */
+export function linear<T extends Tensor>(tf: TF, x: T, W: Tensor2D): T {
+  const rows = x.size / W.shape[1];
+  const y = tf.matMul(tf.reshape(x, [rows, W.shape[1]]), W, false, true);
+  return tf.reshape(y, [...x.shape.slice(0, -1), W.shape[0]]) as T;
+}
+
+/**
+ * Rows of a table. Shapes: table [V, D], ids int32 [B, L], result [B, L, D].
+ * The gradient is one product with the one-hot matrix of the ids, [V, B L] x [B L, D]: scatter-add has no fast kernel.
+ */
+export function embedding(tf: TF, table: Tensor2D, ids: Tensor2D): Tensor3D {
+  const [V, D] = table.shape;
+  const flat = ids.flatten() as Tensor1D;
+  const lookUp = tf.customGrad((...args) => {
+    const x = args[0] as Tensor2D;
+    const value = tf.gather(x, flat);
+    const gradFunc = (dy: Tensor) =>
+      tf.matMul(tf.oneHot(flat, V, 1, 0, 'float32') as Tensor2D, dy as Tensor2D, true, false);
+    return { value, gradFunc };
+  });
+  return tf.reshape(lookUp(table), [ids.shape[0], ids.shape[1], D]);
+}
+
+/** SiLU: x sigmoid(x), any shape. */
+export function silu<T extends Tensor>(tf: TF, x: T): T {
+  const f = tf.customGrad((...args) => {
+    const [input, save] = args as [Tensor, (tensors: Tensor[]) => void] & Tensor[];
+    const s = tf.sigmoid(input);
+    const value = tf.mul(input, s);
+    save([s, value]);
+    // d/dx x s(x) = s + y (1 - s) = s + y - y s
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => {
+      const [s, y] = saved;
+      return tf.mul(dy, tf.sub(tf.add(s, y), tf.mul(y, s)));
+    };
+    return { value, gradFunc };
+  });
+  return f(x) as T;
+}
+
+/**
+ * RMSNorm (Zhang and Sennrich, 2019): y = w x / sqrt(mean(x^2) + eps) over the last axis.
+ * Shapes: x [rows, n], weight [n], y [rows, n].
+ */
+export function rmsNorm(tf: TF, x: Tensor2D, weight: Tensor1D, eps = 1e-5): Tensor2D {
+  const f = tf.customGrad((...args) => {
+    const [input, w, save] = args as unknown as [Tensor2D, Tensor1D, (tensors: Tensor[]) => void];
+    const r = tf.rsqrt(tf.add(tf.mean(tf.square(input), 1, true), eps)); // [rows, 1]
+    const unit = tf.mul(input, r);
+    save([r, unit, w]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => {
+      const [r, unit, w] = saved;
+      const dyUnit = tf.mul(dy, unit);
+      const dw = tf.sum(dyUnit, 0);
+      // mean(dy w unit) is a product with w: no need to build it before the mean.
+      const inner = tf.div(tf.matMul(dyUnit as Tensor2D, tf.reshape(w, [-1, 1])), w.size); // [rows, 1]
+      const dx = tf.mul(tf.sub(tf.mul(dy, w), tf.mul(unit, inner)), r);
+      return [dx, dw];
+    };
+    return { value: tf.mul(unit, w), gradFunc };
+  });
+  return f(x, weight) as Tensor2D;
+}
+
+/**
+ * Summed cross-entropy in nats: sum over rows of mask * (log sum exp(logits) - logits[target]).
+ * Shapes: logits [rows, V], targets int32 [rows], mask float32 [rows] (a weight; 0 leaves a row out), result scalar.
+ */
+export function crossEntropySum(tf: TF, logits: Tensor2D, targets: Tensor1D, mask: Tensor1D): Scalar {
+  const V = logits.shape[1];
+  const f = tf.customGrad((...args) => {
+    const [input, save] = args as unknown as [Tensor2D, (tensors: Tensor[]) => void];
+    const shifted = tf.sub(input, tf.max(input, 1, true)); // so that exp cannot overflow
+    const e = tf.exp(shifted);
+    const Z = tf.sum(e, 1, true); // [rows, 1]
+    const oneHot = tf.oneHot(targets, V, 1, 0, 'float32');
+    const picked = tf.sum(tf.mul(shifted, oneHot), 1); // [rows]
+    const value = tf.sum(tf.mul(mask, tf.sub(tf.log(tf.reshape(Z, [-1])), picked)));
+    const m = tf.reshape(mask, [-1, 1]);
+    save([tf.sub(tf.mul(e, tf.div(m, Z)), tf.mul(oneHot, m))]); // mask (softmax - onehot)
+    const gradFunc = (dy: Tensor, saved: Tensor[]) => tf.mul(saved[0], dy);
+    return { value, gradFunc };
+  });
+  return f(logits) as Scalar;
+}
+
+/**
+ * Causal depthwise convolution as shifted multiply-adds: y_t = bias + sum_k w_k x_{t - (K-1) + k}.
+ *
+ * Shapes: x [B, K-1+L, C] with the K-1 inputs before the first in front; weight [K, C]; bias [C]; y [B, L, C].
+ * `masks[k]` ([B, L, 1], 1 or 0) switches tap k off where it would reach into another sequence; the last tap, which
+ * reads the position itself, needs none.
+ */
+export function causalConv1d(
+  tf: TF,
+  x: Tensor3D,
+  weight: Tensor2D,
+  bias: Tensor1D,
+  masks?: readonly Tensor3D[],
+): Tensor3D {
+  const K = weight.shape[0];
+  const [B, padded, C] = x.shape;
+  const L = padded - (K - 1);
+  const masked = <T extends Tensor>(value: T, k: number): T =>
+    masks && k < K - 1 ? tf.mul(value, masks[k]) : value;
+  const tap = (value: Tensor3D, k: number) => tf.slice(value, [0, k, 0], [B, L, C]);
+  const f = tf.customGrad((...args) => {
+    const [input, w, b, save] = args as unknown as [
+      Tensor3D,
+      Tensor2D,
+      Tensor1D,
+      (tensors: Tensor[]) => void,
+    ];
+    save([input, w]);
+    let value: Tensor = b;
+    for (let k = 0; k < K; k++)
+      value = tf.add(masked(tf.mul(tap(input, k), tf.slice(w, [k, 0], [1, C])), k), value);
+    const gradFunc = (dyAny: Tensor, saved: Tensor[]) => {
+      const dy = dyAny as Tensor3D;
+      const [input, w] = saved as [Tensor3D, Tensor2D];
+      let dx: Tensor | undefined;
+      const dw: Tensor[] = [];
+      for (let k = 0; k < K; k++) {
+        const g = masked(dy, k);
+        dw.push(tf.sum(tf.reshape(tf.mul(g, tap(input, k)), [B * L, C]), 0, true));
+        const back = tf.pad(tf.mul(g, tf.slice(w, [k, 0], [1, C])), [
+          [0, 0],
+          [k, K - 1 - k],
+          [0, 0],
+        ]);
+        dx = dx ? tf.add(dx, back) : back;
+      }
+      return [dx as Tensor, tf.concat(dw, 0), tf.sum(tf.reshape(dy, [B * L, C]), 0)];
+    };
+    return { value, gradFunc };
+  });
+  return f(x, weight, bias) as Tensor3D;
+}
