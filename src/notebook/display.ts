@@ -1,0 +1,106 @@
+/** Showing things in a notebook. Outside one (a script, a test) the plain-text form is printed instead. */
+import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
+import type { WriteDisplayData } from './tslab';
+
+/** The same thing by MIME type; a front end shows the richest form it knows, so give several. */
+export interface MimeBundle {
+  'text/plain'?: string;
+  'text/html'?: string;
+  'image/svg+xml'?: string;
+  [mime: string]: unknown;
+}
+
+const requireHere = createRequire(__filename);
+
+/** tslab's "show this in the current cell", read at call time because each cell sets its own. */
+function currentWriter(): WriteDisplayData | undefined {
+  // Only if tslab is running us: asking must not load it, nor its compiler.
+  const path = Object.keys(requireHere.cache).find((file) =>
+    /[\\/]tslab[\\/]dist[\\/]jupyter\.js$/.test(file),
+  );
+  const module = path === undefined ? undefined : requireHere.cache[path];
+  return (module?.exports as { lastWriteDisplayData?: WriteDisplayData } | undefined)?.lastWriteDisplayData;
+}
+
+/** True in a notebook's cell. */
+export function inNotebook(): boolean {
+  return !!currentWriter();
+}
+
+/** Shows a bundle in the current cell. */
+export function showBundle(bundle: MimeBundle): void {
+  const write = currentWriter();
+  if (write) write({ data: bundle, metadata: {}, transient: {} });
+  else if (bundle['text/plain']) console.log(bundle['text/plain']);
+}
+
+/** Shows HTML; `text` is what front ends without HTML, and terminals, show. */
+export function html(
+  markup: string,
+  text = '(an HTML view: open the notebook in Jupyter or a browser)',
+): void {
+  showBundle({ 'text/html': markup, 'text/plain': text });
+}
+
+/** One place in a cell's output that is shown once and then replaced. */
+export class LiveDisplay {
+  private readonly id = randomBytes(8).toString('hex');
+  private shown = false;
+
+  /** Shows the bundle, in place of the one before. Outside notebooks nothing is printed. */
+  update(bundle: MimeBundle): void {
+    const write = currentWriter();
+    if (!write) return;
+    write({ data: bundle, metadata: {}, transient: { display_id: this.id } }, this.shown);
+    this.shown = true;
+  }
+}
+
+/** Text made safe for HTML. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** Rows of an HTML and a plain-text table from records; columns in the order of the first record's keys. */
+export function table(rows: readonly Record<string, unknown>[], options: { caption?: string } = {}): void {
+  if (rows.length === 0) return html('<i>no rows</i>', 'no rows');
+  const columns = Object.keys(rows[0]);
+  const cell = (value: unknown): string =>
+    typeof value === 'number' && !Number.isInteger(value)
+      ? String(Number(value.toPrecision(4)))
+      : String(value ?? '');
+  const numeric = (column: string): boolean => rows.every((row) => typeof row[column] === 'number');
+  const align = columns.map((column) => (numeric(column) ? 'right' : 'left'));
+  const head = columns.map((c, i) => `<th style="text-align:${align[i]}">${escapeHtml(c)}</th>`).join('');
+  const body = rows
+    .map(
+      (row) =>
+        `<tr>${columns.map((c, i) => `<td style="text-align:${align[i]}">${escapeHtml(cell(row[c]))}</td>`).join('')}</tr>`,
+    )
+    .join('');
+  const caption = options.caption ? `<caption>${escapeHtml(options.caption)}</caption>` : '';
+  html(
+    `<table style="border-collapse:collapse">${caption}<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`,
+    textTable(
+      columns,
+      rows.map((row) => columns.map((c) => cell(row[c]))),
+      align,
+    ),
+  );
+}
+
+/** Columns padded to their widest cell. */
+export function textTable(
+  columns: readonly string[],
+  rows: readonly (readonly string[])[],
+  align: readonly string[] = [],
+): string {
+  const widths = columns.map((c, i) => Math.max(c.length, ...rows.map((row) => row[i].length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((c, i) => (align[i] === 'right' ? c.padStart(widths[i]) : c.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd();
+  return [line(columns), line(widths.map((w) => '-'.repeat(w))), ...rows.map(line)].join('\n');
+}
