@@ -16,8 +16,11 @@ export interface Smoothing {
 }
 
 const CANDIDATES: readonly Smoothing[] = [
-  ...[0.01, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000].map((amount) => ({ kind: 'dirichlet' as const, amount })),
-  ...[0.03, 0.1, 0.3, 1, 3, 10].map((amount) => ({ kind: 'wittenBell' as const, amount })),
+  ...[0.01, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 1e4, 1e5].map((amount) => ({
+    kind: 'dirichlet' as const,
+    amount,
+  })),
+  ...[0.03, 0.1, 0.3, 1, 3, 10, 100].map((amount) => ({ kind: 'wittenBell' as const, amount })),
   ...[0.1, 0.3, 0.5, 0.7, 0.9].map((amount) => ({ kind: 'absolute' as const, amount })),
 ];
 

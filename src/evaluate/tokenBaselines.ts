@@ -77,28 +77,26 @@ export function fitTokenBaselines(dataset: TokenSource, options: TokenBaselineOp
     report(results.length, name);
   };
   bigram.fit();
-  add('bigram', `byte bigram (${bigram.description})`, tableLoss(bigram, test, test.previous));
+  const trainBigram = probabilities(bigram, train, train.previous, true);
+  const testBigram = probabilities(bigram, test, test.previous, false);
+  add('bigram', `byte bigram (${bigram.description})`, lossOf(testBigram));
   unigram.fit();
-  const testPosition = test.position.map((p) => Math.min(p, positions - 1));
-  add(
-    'position',
-    `byte unigram by position in the packet (${unigram.description})`,
-    tableLoss(unigram, test, testPosition),
-  );
+  const trainPosition = probabilities(unigram, train, train.position, true);
+  const clipped = test.position.map((p) => Math.min(p, positions - 1));
+  const testPosition = probabilities(unigram, test, clipped, false);
+  add('position', `byte unigram by position in the packet (${unigram.description})`, lossOf(testPosition));
 
-  const p1 = leftOut(bigram, train, train.previous);
-  const p2 = leftOut(unigram, train, train.position);
   for (const [name, copy, which] of [
     ['mixture-flow', 'copyFlow', 'either direction'],
     ['mixture-direction', 'copyDirection', 'the same direction'],
   ] as const) {
-    const mixture = new TokenMixture(copy, bigram, unigram, positions, labels);
-    mixture.fit(train, p1, p2);
+    const mixture = new TokenMixture(copy, positions, labels);
+    mixture.fit(train, trainBigram, trainPosition);
     add(
       name,
       `bigram, position and the byte at the same position of the flow's previous packet in ${which}; weights by ` +
         `position${mixture.usesLabel ? ' and label' : ''} (mean weight of the copy ${mixture.copyWeight(test).toFixed(2)})`,
-      mixture.loss(test),
+      mixture.loss(test, testBigram, testPosition),
     );
   }
   return results;
@@ -147,18 +145,23 @@ function folds(
     Math.min(FOLDS - 1, Math.floor((packet * FOLDS) / (dataset.sequences[i].packets || 1)));
 }
 
-function tableLoss(table: SmoothedTable, events: TokenEvents, context: Uint16Array): number {
-  let loss = 0;
-  for (let i = 0; i < events.count; i++) {
-    loss -= Math.log(table.probability(events.label[i], context[i], events.symbol[i]));
-  }
-  return loss;
-}
-
-function leftOut(table: SmoothedTable, events: TokenEvents, context: Uint16Array): Float32Array {
+/** Probability of every event; with `leftOut`, from a table that has not counted the event's own fold. */
+function probabilities(
+  table: SmoothedTable,
+  events: TokenEvents,
+  context: Uint16Array,
+  leftOut: boolean,
+): Float32Array {
   const p = new Float32Array(events.count);
   for (let i = 0; i < p.length; i++) {
-    p[i] = table.probability(events.label[i], context[i], events.symbol[i], events.fold[i]);
+    const fold = leftOut ? events.fold[i] : undefined;
+    p[i] = table.probability(events.label[i], context[i], events.symbol[i], fold);
   }
   return p;
+}
+
+function lossOf(p: Float32Array): number {
+  let loss = 0;
+  for (let i = 0; i < p.length; i++) loss -= Math.log(p[i]);
+  return loss;
 }

@@ -1,12 +1,16 @@
-import type { SmoothedTable } from './smoothedTable';
 import type { TokenEvents } from './tokenEvents';
-
-/** Weights of bigram, position and copy for one kind of token. */
-type Mix = [number, number, number];
 
 /** Pseudo-tokens by which a label's own weights are drawn towards those of all labels together. */
 const LABEL_PRIOR = 30;
-const ITERATIONS = 25;
+const ITERATIONS = 30;
+
+/** What the mixture needs of each token: which weights apply, whether the copy is right, the parts' probabilities. */
+interface Prepared {
+  group: Int32Array;
+  hit: Uint8Array;
+  p1: Float32Array;
+  p2: Float32Array;
+}
 
 /**
  * p = w1 bigram + w2 unigram-by-position + w3 [token = the one at this position of the flow's previous packet], with
@@ -15,13 +19,12 @@ const ITERATIONS = 25;
  * kept where they predict left-out data better.
  */
 export class TokenMixture {
-  private weights: Mix[] = [];
+  /** Three weights a group. */
+  private weights: Float64Array = new Float64Array(0);
   private byLabel = false;
 
   constructor(
     private readonly copy: 'copyFlow' | 'copyDirection',
-    private readonly bigram: SmoothedTable,
-    private readonly unigram: SmoothedTable,
     private readonly positions: number,
     private readonly labels: number,
   ) {}
@@ -32,35 +35,29 @@ export class TokenMixture {
 
   /** @param p1 left-out bigram probability of each event; @param p2 the same by position */
   fit(events: TokenEvents, p1: Float32Array, p2: Float32Array): void {
+    const plain = this.prepare(events, p1, p2, false);
     if (this.labels > 1) {
+      const labelled = this.prepare(events, p1, p2, true);
       // Two-fold: weights from the even folds judged on the odd ones, and the other way round.
-      let plain = 0;
-      let labelled = 0;
+      const parts = [0, 1].map((odd) => eventsOf(events, odd));
+      let gain = 0;
       for (const odd of [0, 1]) {
-        const inPart = (i: number): boolean => (events.fold[i] & 1) === odd;
-        const shared = this.em(events, p1, p2, inPart, false);
-        plain += this.lossOf(events, p1, p2, (i) => !inPart(i), shared, false);
-        const own = this.em(events, p1, p2, inPart, true, shared);
-        labelled += this.lossOf(events, p1, p2, (i) => !inPart(i), own, true);
+        const shared = this.em(plain, parts[odd], false);
+        const own = this.em(labelled, parts[odd], true, shared);
+        gain += lossOf(plain, shared, parts[1 - odd]) - lossOf(labelled, own, parts[1 - odd]);
       }
-      this.byLabel = labelled < plain;
+      this.byLabel = gain > 0;
+      if (this.byLabel) {
+        this.weights = this.em(labelled, null, true, this.em(plain, null, false));
+        return;
+      }
     }
-    const all = (): boolean => true;
-    const shared = this.em(events, p1, p2, all, false);
-    this.weights = this.byLabel ? this.em(events, p1, p2, all, true, shared) : shared;
+    this.weights = this.em(plain, null, false);
   }
 
-  /** Total loss of events in nats. */
-  loss(events: TokenEvents): number {
-    const { count, label, previous, position, symbol } = events;
-    let loss = 0;
-    for (let i = 0; i < count; i++) {
-      const a = this.bigram.probability(label[i], previous[i], symbol[i]);
-      const b = this.unigram.probability(label[i], Math.min(position[i], this.positions - 1), symbol[i]);
-      const w = this.weights[this.group(events, i, this.byLabel)];
-      loss -= Math.log(w[0] * a + w[1] * b + (events[this.copy][i] === symbol[i] ? w[2] : 0));
-    }
-    return loss;
+  /** Total loss of events in nats, from each event's bigram and position probability. */
+  loss(events: TokenEvents, p1: Float32Array, p2: Float32Array): number {
+    return lossOf(this.prepare(events, p1, p2, this.byLabel), this.weights, null);
   }
 
   /** Mean weight of the copy over tokens that have one. */
@@ -69,7 +66,7 @@ export class TokenMixture {
     let n = 0;
     for (let i = 0; i < events.count; i++) {
       if (events[this.copy][i] < 0) continue;
-      sum += this.weights[this.group(events, i, this.byLabel)][2];
+      sum += this.weights[this.group(events, i, this.byLabel) * 3 + 2];
       n++;
     }
     return n === 0 ? 0 : sum / n;
@@ -81,61 +78,67 @@ export class TokenMixture {
     return byLabel ? events.label[i] * this.positions * 2 + g : g;
   }
 
-  private em(
-    events: TokenEvents,
-    p1: Float32Array,
-    p2: Float32Array,
-    use: (i: number) => boolean,
-    byLabel: boolean,
-    prior?: Mix[],
-  ): Mix[] {
+  private prepare(events: TokenEvents, p1: Float32Array, p2: Float32Array, byLabel: boolean): Prepared {
+    const group = new Int32Array(events.count);
+    const hit = new Uint8Array(events.count);
+    for (let i = 0; i < events.count; i++) {
+      group[i] = this.group(events, i, byLabel);
+      hit[i] = events[this.copy][i] === events.symbol[i] ? 1 : 0;
+    }
+    return { group, hit, p1, p2 };
+  }
+
+  private em(data: Prepared, use: Int32Array | null, byLabel: boolean, prior?: Float64Array): Float64Array {
     const shared = this.positions * 2;
     const groups = byLabel ? shared * this.labels : shared;
-    let weights: Mix[] = Array.from({ length: groups }, (_, g) =>
-      prior ? [...prior[g % shared]] : g % 2 === 1 ? [0.3, 0.3, 0.4] : [0.5, 0.5, 0],
-    );
-    const copied = events[this.copy];
+    const strength = prior ? LABEL_PRIOR : 1;
+    // A pseudo-count keeps the smoothed parts above 0, else a copy's first miss would have no probability at all.
+    const start = new Float64Array(groups * 3);
+    for (let g = 0; g < groups; g++) {
+      for (let k = 0; k < 3; k++) start[g * 3 + k] = prior ? prior[(g % shared) * 3 + k] : k < 2 ? 0.5 : 0;
+    }
+    const weights = start.slice();
+    if (!prior) for (let g = 1; g < groups; g += 2) weights.set([0.3, 0.3, 0.4], g * 3);
+    const { group, hit, p1, p2 } = data;
+    const n = use ? use.length : group.length;
     for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-      const sums = new Float64Array(groups * 3);
-      for (let i = 0; i < events.count; i++) {
-        if (!use(i)) continue;
-        const g = this.group(events, i, byLabel);
-        const w = weights[g];
-        const a = w[0] * p1[i];
-        const b = w[1] * p2[i];
-        const c = copied[i] === events.symbol[i] ? w[2] : 0;
-        const total = a + b + c;
-        sums[g * 3] += a / total;
-        sums[g * 3 + 1] += b / total;
-        sums[g * 3 + 2] += c / total;
+      const sums = start.map((x) => x * strength);
+      for (let j = 0; j < n; j++) {
+        const i = use ? use[j] : j;
+        const g = group[i] * 3;
+        const a = weights[g] * p1[i];
+        const b = weights[g + 1] * p2[i];
+        const c = hit[i] * weights[g + 2];
+        const scale = 1 / (a + b + c);
+        sums[g] += a * scale;
+        sums[g + 1] += b * scale;
+        sums[g + 2] += c * scale;
       }
-      weights = weights.map((_, g) => {
-        // Never exactly certain: a weight of 0 for the smoothed parts would give a first miss no probability at all.
-        const start: Mix = prior ? prior[g % shared] : [0.5, 0.5, 0];
-        const strength = prior ? LABEL_PRIOR : 1;
-        const mix = [0, 1, 2].map((k) => sums[g * 3 + k] + strength * start[k]);
-        const total = mix[0] + mix[1] + mix[2];
-        return [mix[0] / total, mix[1] / total, mix[2] / total] as Mix;
-      });
+      for (let g = 0; g < groups * 3; g += 3) {
+        const total = sums[g] + sums[g + 1] + sums[g + 2];
+        for (let k = g; k < g + 3; k++) weights[k] = sums[k] / total;
+      }
     }
     return weights;
   }
+}
 
-  private lossOf(
-    events: TokenEvents,
-    p1: Float32Array,
-    p2: Float32Array,
-    use: (i: number) => boolean,
-    weights: Mix[],
-    byLabel: boolean,
-  ): number {
-    let loss = 0;
-    for (let i = 0; i < events.count; i++) {
-      if (!use(i)) continue;
-      const w = weights[this.group(events, i, byLabel)];
-      const c = events[this.copy][i] === events.symbol[i] ? w[2] : 0;
-      loss -= Math.log(w[0] * p1[i] + w[1] * p2[i] + c);
-    }
-    return loss;
+function lossOf(data: Prepared, weights: Float64Array, use: Int32Array | null): number {
+  const { group, hit, p1, p2 } = data;
+  const n = use ? use.length : group.length;
+  let loss = 0;
+  for (let j = 0; j < n; j++) {
+    const i = use ? use[j] : j;
+    const g = group[i] * 3;
+    loss -= Math.log(weights[g] * p1[i] + weights[g + 1] * p2[i] + hit[i] * weights[g + 2]);
   }
+  return loss;
+}
+
+/** Indices of the events of even (0) or odd (1) folds. */
+function eventsOf(events: TokenEvents, odd: number): Int32Array {
+  const indices = new Int32Array(events.count);
+  let n = 0;
+  for (let i = 0; i < events.count; i++) if ((events.fold[i] & 1) === odd) indices[n++] = i;
+  return indices.subarray(0, n);
 }
