@@ -1,7 +1,15 @@
 export * from './batches';
+export * from './build';
 export * from './checksums';
+export * from './dataset';
+export * from './flowKey';
 export * from './headerLayouts';
+export * from './inputs';
 export * from './layout';
 export * from './meta';
 export * from './session';
+export * from './split';
+export * from './timing';
+export * from './tokenizerJson';
 export * from './vocabulary';
+export { FLOW_IDLE_SECONDS } from './tokeniseCapture';
