@@ -1,0 +1,210 @@
+import { DEFAULT_CONFIG, type MambaConfig } from '../model';
+import { NetssmError, readJson } from '../util';
+import { SCHEDULES, type Schedule, type ScheduleName } from './schedule';
+
+/**
+ * `stream`: whole sequences, longer than a row ones continue in the next step with the recurrent state carried over.
+ * `packed`: rows filled with short sequences, the state reset at each boundary.
+ */
+export type BatchMode = 'stream' | 'packed';
+
+export const BATCH_MODES: readonly BatchMode[] = ['stream', 'packed'];
+
+/** Model hyper-parameters as a train config gives them: any of config.json's keys except the vocabulary's size. */
+export type ModelSettings = Partial<Omit<MambaConfig, 'ssm_cfg' | 'vocab_size'>> & {
+  ssm_cfg?: Partial<MambaConfig['ssm_cfg']>;
+};
+
+/** Everything that decides a training run except the data and the engine; train.json of a run folder. */
+export interface TrainConfig {
+  /** What differs from {@link DEFAULT_CONFIG}; ignored keys do not exist. Not used with `init`. */
+  model: ModelSettings;
+  mode: BatchMode;
+  /** Rows a step (B). */
+  batchSize: number;
+  /** Tokens a row (L); the gradient is exact over a row. */
+  contextLen: number;
+  /** Tokens whose activations are held at once; contextLen in one piece where equal. Changes memory, never results. */
+  chunkLen: number;
+  /** Batches whose gradients are added up before one update. */
+  accumulate: number;
+  /** Updates in all. */
+  steps: number;
+  /** Stop after this many seconds of training (this call's wall clock); null: no limit. */
+  maxSeconds: number | null;
+  lr: number;
+  schedule: ScheduleName;
+  warmupSteps: number;
+  /** Updates until the lowest learning rate; null: `steps`. */
+  decaySteps: number | null;
+  /** Lowest learning rate as a share of `lr`. */
+  minLrShare: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  weightDecay: number;
+  /** Largest global gradient norm. */
+  clipNorm: number;
+  /** Updates between evaluations on the validation split, and once at the end; 0: never. */
+  evalEvery: number;
+  /** Most validation tokens an evaluation looks at; null: all. */
+  evalTokens: number | null;
+  /** Updates between checkpoints, and one at the end. */
+  checkpointEvery: number;
+  seed: number;
+  /** A model folder to start from (fine-tuning), or null. */
+  init: string | null;
+}
+
+/** The paper's optimiser settings (lr 5e-4, clip 1.0, PyTorch's betas; section 5.1.1) at a size for a laptop. */
+export const DEFAULT_TRAIN: TrainConfig = {
+  model: {},
+  mode: 'stream',
+  batchSize: 8,
+  contextLen: 256,
+  chunkLen: 256,
+  accumulate: 1,
+  steps: 1000,
+  maxSeconds: null,
+  lr: 5e-4,
+  schedule: 'linear',
+  warmupSteps: 0,
+  decaySteps: null,
+  minLrShare: 0,
+  beta1: 0.9,
+  beta2: 0.999,
+  eps: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+  evalEvery: 250,
+  evalTokens: 50_000,
+  checkpointEvery: 100,
+  seed: 1,
+  init: null,
+};
+
+/** Ready-made settings; configs/tiny.json and configs/demo.json hold the same. */
+export const TRAIN_PRESETS: Readonly<Record<'tiny' | 'demo', Partial<TrainConfig>>> = {
+  tiny: {
+    model: { d_model: 64, n_layer: 2, ssm_cfg: { d_state: 32, headdim: 32 } },
+    batchSize: 8,
+    contextLen: 256,
+    chunkLen: 256,
+    steps: 200,
+    lr: 3e-3,
+    schedule: 'cosine',
+    warmupSteps: 10,
+    minLrShare: 0.1,
+    evalEvery: 100,
+    evalTokens: 20_000,
+    checkpointEvery: 50,
+  },
+  demo: {
+    model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 64 } },
+    batchSize: 8,
+    contextLen: 256,
+    chunkLen: 256,
+    steps: 4000,
+    lr: 2e-3,
+    schedule: 'cosine',
+    warmupSteps: 100,
+    minLrShare: 0.05,
+    weightDecay: 0.01,
+    evalEvery: 250,
+    evalTokens: 60_000,
+    checkpointEvery: 100,
+  },
+};
+
+/** A config from a JSON file (the keys of {@link TrainConfig}, all optional). */
+export function loadTrainConfig(path: string): TrainConfig {
+  return validateTrainConfig(readJson(path), path);
+}
+
+/** Fills in defaults and checks everything. @throws NetssmError `train_config_invalid` naming every problem at once. */
+export function validateTrainConfig(value: unknown, where = 'train config'): TrainConfig {
+  const problems: string[] = [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new NetssmError('train_config_invalid', `${where}: must be an object`, { exitCode: 2 });
+  }
+  const known = Object.keys(DEFAULT_TRAIN);
+  for (const key of Object.keys(value)) if (!known.includes(key)) problems.push(`unknown key "${key}"`);
+  const given = Object.entries(value).filter(([key, v]) => known.includes(key) && v !== undefined);
+  const config = { ...DEFAULT_TRAIN, ...(Object.fromEntries(given) as Partial<TrainConfig>) };
+  checkNumbers(config, problems);
+  const oneOf = (key: 'mode' | 'schedule', options: readonly string[]) => {
+    if (!options.includes(config[key]))
+      problems.push(`${key} must be one of ${options.join(', ')}, not ${JSON.stringify(config[key])}`);
+  };
+  oneOf('mode', BATCH_MODES);
+  oneOf('schedule', SCHEDULES);
+  if (config.init !== null && typeof config.init !== 'string') problems.push('init must be a folder or null');
+  checkModel(config.model, problems);
+  if (config.chunkLen > config.contextLen && !Object.hasOwn(value, 'chunkLen'))
+    config.chunkLen = config.contextLen;
+  if (config.chunkLen > config.contextLen)
+    problems.push(`chunkLen (${config.chunkLen}) must not exceed contextLen (${config.contextLen})`);
+  if (problems.length > 0) {
+    throw new NetssmError('train_config_invalid', `${where}: ${problems.join('; ')}`, {
+      hint: `Keys: ${known.join(', ')}.`,
+      exitCode: 2,
+    });
+  }
+  return config;
+}
+
+function checkNumbers(config: TrainConfig, problems: string[]): void {
+  const check = (key: keyof TrainConfig, ok: (n: number) => boolean, what: string, orNull = false) => {
+    const n = config[key];
+    if (orNull && n === null) return;
+    if (typeof n !== 'number' || !Number.isFinite(n) || !ok(n))
+      problems.push(`${key} must be ${what}${orNull ? ' or null' : ''}, not ${JSON.stringify(n)}`);
+  };
+  const atLeast1 = (n: number) => Number.isInteger(n) && n >= 1;
+  const atLeast0 = (n: number) => Number.isInteger(n) && n >= 0;
+  const share = (n: number) => n >= 0 && n < 1;
+  for (const key of [
+    'batchSize',
+    'contextLen',
+    'chunkLen',
+    'accumulate',
+    'steps',
+    'checkpointEvery',
+  ] as const)
+    check(key, atLeast1, 'a whole number of at least 1');
+  for (const key of ['warmupSteps', 'evalEvery', 'seed'] as const)
+    check(key, atLeast0, 'a whole number of at least 0');
+  for (const key of ['decaySteps', 'evalTokens'] as const)
+    check(key, atLeast1, 'a whole number of at least 1', true);
+  check('maxSeconds', (n) => n > 0, 'above 0', true);
+  for (const key of ['lr', 'eps', 'clipNorm'] as const) check(key, (n) => n > 0, 'above 0');
+  for (const key of ['beta1', 'beta2'] as const) check(key, share, 'in [0, 1)');
+  check('minLrShare', (n) => n >= 0 && n <= 1, 'in [0, 1]');
+  check('weightDecay', (n) => n >= 0, 'at least 0');
+}
+
+function checkModel(model: unknown, problems: string[]): void {
+  if (typeof model !== 'object' || model === null || Array.isArray(model)) {
+    problems.push('model must be an object');
+    return;
+  }
+  const known = Object.keys(DEFAULT_CONFIG).filter((key) => key !== 'vocab_size');
+  for (const key of Object.keys(model)) {
+    if (key === 'vocab_size') problems.push('model.vocab_size comes from the data set and cannot be set');
+    else if (!known.includes(key)) problems.push(`unknown key "model.${key}"`);
+  }
+  const ssm = (model as ModelSettings).ssm_cfg ?? {};
+  for (const key of Object.keys(ssm))
+    if (!Object.hasOwn(DEFAULT_CONFIG.ssm_cfg, key)) problems.push(`unknown key "model.ssm_cfg.${key}"`);
+}
+
+/** The learning-rate schedule of a config. */
+export function scheduleOf(config: TrainConfig): Schedule {
+  return {
+    name: config.schedule,
+    lr: config.lr,
+    warmupSteps: config.warmupSteps,
+    decaySteps: config.decaySteps ?? config.steps,
+    minShare: config.minLrShare,
+  };
+}

@@ -1,0 +1,164 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import {
+  chunkedLossAndGradients,
+  disposeStates,
+  toParams,
+  type LayerState,
+  type MambaConfig,
+  type Params,
+  type Weights,
+} from '../model';
+import type { Engine } from '../tensor';
+import type { TokenBatch } from '../tokens';
+import { NetssmError } from '../util';
+import { AdamW } from './adamw';
+import { clipCoefficient, globalNorm } from './clip';
+import type { TrainConfig } from './config';
+import type { NextBatch } from './rows';
+
+/** What one update did. */
+export interface UpdateResult {
+  /** Mean nats a predicted token, before the update. */
+  lossNats: number;
+  /** Global gradient norm before clipping. */
+  gradNorm: number;
+  tokens: number;
+  /** Byte tokens (ids 0–255) among the predicted ones. */
+  bytes: number;
+  /** Milliseconds in the forward and backward passes, the copy of the gradients included. */
+  gradientMs: number;
+}
+
+/**
+ * The weights in training: float32 masters with AdamW's moments as plain arrays, their copy on the engine, and the
+ * recurrent states that the next rows go on from.
+ */
+export class Learner {
+  readonly optimizer: AdamW;
+  /** The engine's copy of the weights. */
+  params: Params;
+  /** Recurrent states after the last rows, in `stream` mode. */
+  states: LayerState[] | undefined;
+  private readonly gradients: Record<string, Float32Array> = {};
+
+  constructor(
+    private readonly engine: Engine,
+    readonly config: MambaConfig,
+    private readonly train: TrainConfig,
+    readonly weights: Weights,
+  ) {
+    this.optimizer = new AdamW(weights, train);
+    for (const [name, { data }] of Object.entries(weights))
+      this.gradients[name] = new Float32Array(data.length);
+    this.params = toParams(this.engine.tf, this.weights);
+  }
+
+  /**
+   * Gradients of the mean loss over all targets of `batches`, clipped together, and one AdamW update with `lr`.
+   * Weights and moments are untouched if it throws.
+   * @throws NetssmError `loss_not_finite`.
+   */
+  async update(batches: readonly NextBatch[], lr: number): Promise<UpdateResult> {
+    const started = performance.now();
+    const tokens = batches.reduce((sum, { batch }) => sum + batch.lossTokens, 0);
+    let lossNats = 0;
+    let bytes = 0;
+    for (const data of Object.values(this.gradients)) data.fill(0);
+    for (const { batch, fresh } of batches) {
+      if (fresh) this.forget();
+      lossNats += await this.addGradients(batch, tokens);
+      for (let i = 0; i < batch.mask.length; i++) if (batch.mask[i] !== 0 && batch.targets[i] < 256) bytes++;
+    }
+    const gradientMs = performance.now() - started;
+    const gradNorm = globalNorm(this.gradients);
+    if (!Number.isFinite(lossNats) || !Number.isFinite(gradNorm)) {
+      throw new NetssmError(
+        'loss_not_finite',
+        `the loss of update ${this.optimizer.updates + 1} is ${lossNats}, its gradient norm ${gradNorm}`,
+        {
+          hint: 'The last checkpoint is kept. Start a new run with a lower lr, more warmupSteps, or init from its weights.',
+          context: { step: this.optimizer.updates + 1, lossNats, gradNorm },
+        },
+      );
+    }
+    this.optimizer.step(this.gradients, lr, clipCoefficient(gradNorm, this.train.clipNorm));
+    this.engine.tf.dispose(Object.values(this.params));
+    this.params = toParams(this.engine.tf, this.weights);
+    return { lossNats, gradNorm, tokens, bytes, gradientMs };
+  }
+
+  /** Adds one batch's share to the gradients; returns its share of the mean loss. */
+  private async addGradients(batch: TokenBatch, denominator: number): Promise<number> {
+    const { tf } = this.engine;
+    const shape: [number, number] = [this.train.batchSize, this.train.contextLen];
+    const inputs = {
+      tokens: tf.tensor2d(batch.tokens, shape, 'int32'),
+      targets: tf.tensor2d(batch.targets, shape, 'int32'),
+      mask: tf.tensor2d(batch.mask, shape, 'float32'),
+      starts: tf.tensor2d(batch.starts, shape, 'int32'),
+    };
+    const { tokens, targets, mask, starts } = inputs;
+    const result = await chunkedLossAndGradients(tf, this.config, this.params, tokens, targets, mask, {
+      chunkLen: this.train.chunkLen,
+      states: this.states,
+      starts,
+      denominator,
+    });
+    tf.dispose(inputs);
+    disposeStates(this.states ?? []);
+    this.states = undefined;
+    if (this.train.mode === 'stream') this.states = result.states;
+    else disposeStates(result.states);
+    for (const [name, sum] of Object.entries(this.gradients)) {
+      const tensor = result.gradients[name] as Tensor;
+      const part = (await tensor.data()) as Float32Array;
+      for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+      tensor.dispose();
+    }
+    return result.loss;
+  }
+
+  /** The next rows begin from the empty state: a new epoch. */
+  forget(): void {
+    disposeStates(this.states ?? []);
+    this.states = undefined;
+  }
+
+  /** The carried states as arrays, for a checkpoint. */
+  async carried(): Promise<Weights> {
+    const out: Weights = {};
+    for (const [i, state] of (this.states ?? []).entries())
+      for (const key of ['conv', 'ssm'] as const)
+        out[`${i}.${key}`] = {
+          shape: state[key].shape.slice(),
+          data: ((await state[key].data()) as Float32Array).slice(),
+        };
+    return out;
+  }
+
+  /** Goes on from a checkpoint: `updates` made, moments, and the states that {@link carried} gave. */
+  restore(
+    updates: number,
+    m: Record<string, Float32Array>,
+    v: Record<string, Float32Array>,
+    carried: Weights,
+  ): void {
+    this.optimizer.updates = updates;
+    for (const name of Object.keys(this.weights)) {
+      this.optimizer.m[name].set(m[name]);
+      this.optimizer.v[name].set(v[name]);
+    }
+    this.forget();
+    if (Object.keys(carried).length === 0) return;
+    const get = (name: string) => this.engine.tf.tensor(carried[name].data, carried[name].shape);
+    this.states = Array.from(
+      { length: this.config.n_layer },
+      (_, i) => ({ conv: get(`${i}.conv`), ssm: get(`${i}.ssm`) }) as LayerState,
+    );
+  }
+
+  dispose(): void {
+    this.forget();
+    this.engine.tf.dispose(Object.values(this.params));
+  }
+}

@@ -1,0 +1,243 @@
+import { formatNumber } from '../util';
+import { writeCheckpoint, type CheckpointState } from './checkpoint';
+import { scheduleOf } from './config';
+import { evaluateLoss } from './evaluateLoss';
+import { writeModelFiles } from './exportModel';
+import type { FitOptions, History, StopReason } from './fit';
+import { macrotask } from './interrupt';
+import { Learner } from './learner';
+import { bitsPerByte, MetricsLog, type EvalMetrics, type StepMetrics } from './metrics';
+import type { PreparedRun } from './prepare';
+import { Rows, type BatchPosition } from './rows';
+import { packageVersion, type ModelCard } from './runFolder';
+import { learningRate } from './schedule';
+
+/** The training loop: rows, gradients, clip, AdamW, evaluation, checkpoint, until told to stop. */
+export class TrainingLoop {
+  private readonly learner: Learner;
+  private readonly rows: Rows;
+  private readonly log: MetricsLog;
+  private readonly steps: StepMetrics[] = [];
+  private readonly evals: EvalMetrics[] = [];
+  private readonly hasValidation: boolean;
+  private step = 0;
+  private tokens = 0;
+  private best: CheckpointState['best'] = null;
+  /** Seconds of earlier calls. */
+  private secondsBefore = 0;
+  private readonly started = performance.now();
+  private updateMs = 0;
+  private gradientMs = 0;
+
+  constructor(
+    private readonly options: FitOptions,
+    private readonly run: PreparedRun,
+    private readonly signal: AbortSignal,
+  ) {
+    const { train, dataset, checkpoint } = run;
+    this.rows = new Rows(dataset, train, checkpoint?.state.position as BatchPosition | undefined, run.idMap);
+    this.hasValidation = dataset.sequences.some(({ split, length }) => split === 'validation' && length > 1);
+    if (!this.hasValidation)
+      run.notes.push('no validation sequences: model.safetensors holds the last weights');
+    this.log = new MetricsLog(run.paths.metrics, checkpoint?.state.metricsOffset ?? 0);
+    this.learner = new Learner(options.engine, run.config, train, run.weights);
+    if (checkpoint) this.restore(checkpoint);
+  }
+
+  private restore({ state, m, v, carried }: NonNullable<PreparedRun['checkpoint']>): void {
+    for (const line of this.log.read()) {
+      if (line.kind === 'step') this.steps.push(line);
+      else this.evals.push(line);
+    }
+    this.step = state.step;
+    this.tokens = state.tokens;
+    this.best = state.best;
+    this.secondsBefore = state.seconds;
+    this.learner.restore(state.step, m, v, carried);
+  }
+
+  async train(): Promise<History> {
+    const { steps, evalEvery, checkpointEvery } = this.run.train;
+    const first = this.step;
+    let saved = this.run.checkpoint !== null;
+    try {
+      if (!saved) await this.saveCheckpoint(); // from here on a killed run can be resumed
+      saved = true;
+      while (this.step < steps && !this.signal.aborted && !this.timeIsUp()) {
+        await this.update(first);
+        saved = false;
+        if (evalEvery > 0 && this.step % evalEvery === 0) await this.evaluate();
+        if (this.step % checkpointEvery === 0) {
+          await this.saveCheckpoint();
+          saved = true;
+        }
+        await macrotask();
+      }
+      const stopped: StopReason = this.step >= steps ? 'steps' : this.signal.aborted ? 'interrupt' : 'time';
+      if (stopped !== 'interrupt' && evalEvery > 0 && this.evals.at(-1)?.step !== this.step) {
+        if (await this.evaluate()) saved = false;
+      }
+      if (!saved) await this.saveCheckpoint();
+      if (this.best === null) this.saveModel(null);
+      return this.history(stopped);
+    } finally {
+      this.log.close();
+      this.learner.dispose();
+    }
+  }
+
+  private async update(first: number): Promise<void> {
+    const started = performance.now();
+    const lr = learningRate(scheduleOf(this.run.train), this.step);
+    const result = await this.learner.update(this.rows.next(this.run.train.accumulate), lr);
+    const ms = performance.now() - started;
+    this.step++;
+    this.tokens += result.tokens;
+    this.gradientMs += result.gradientMs;
+    const metrics: StepMetrics = {
+      kind: 'step',
+      step: this.step,
+      lossNats: result.lossNats,
+      bitsPerByte: bitsPerByte(result.lossNats, result.tokens, result.bytes),
+      lr,
+      gradNorm: result.gradNorm,
+      tokens: result.tokens,
+      tokensPerSecond: Math.round((result.tokens / ms) * 1000),
+      ms: Math.round(ms * 1000) / 1000,
+    };
+    this.steps.push(metrics);
+    this.log.append(metrics);
+    this.options.onStep?.(metrics);
+    this.reportProgress(first, metrics);
+    this.updateMs += performance.now() - started;
+  }
+
+  /** False where there is nothing to evaluate on, or the run was told to stop meanwhile. */
+  private async evaluate(): Promise<boolean> {
+    if (!this.hasValidation) return false;
+    const started = performance.now();
+    const { options, run, learner } = this;
+    const { perLabel, ...loss } = await evaluateLoss(
+      options.engine,
+      run.config,
+      learner.params,
+      run.dataset,
+      'validation',
+      { maxTokens: run.train.evalTokens, idMap: run.idMap, signal: this.signal },
+    );
+    if (this.signal.aborted) return false; // a partial evaluation is not comparable
+    const metrics: EvalMetrics = {
+      kind: 'eval',
+      step: this.step,
+      ...loss,
+      perLabel,
+      ms: Math.round(performance.now() - started),
+    };
+    this.evals.push(metrics);
+    this.log.append(metrics);
+    if (this.best === null || loss.lossNats < this.best.lossNats) {
+      this.best = { step: this.step, lossNats: loss.lossNats };
+      this.saveModel(loss.lossNats);
+    }
+    options.onEval?.(metrics);
+    return true;
+  }
+
+  private async saveCheckpoint(): Promise<void> {
+    const { run, learner } = this;
+    this.log.flush();
+    writeCheckpoint(run.paths.checkpoint, {
+      state: {
+        format: 1,
+        step: this.step,
+        position: { ...this.rows.position },
+        rng: run.rng.getState(),
+        metricsOffset: this.log.offset,
+        tokens: this.tokens,
+        seconds: this.seconds(),
+        best: this.best,
+        labels: [...run.vocabulary.labels],
+        fingerprint: run.fingerprint,
+        engine: this.options.engine.name,
+      },
+      parameters: learner.weights,
+      m: learner.optimizer.m,
+      v: learner.optimizer.v,
+      carried: await learner.carried(),
+    });
+    if (!this.hasValidation && this.step > 0) this.saveModel(null);
+  }
+
+  /** The present weights become the run's model. */
+  private saveModel(heldOutLossNats: number | null): void {
+    const { meta } = this.run.dataset;
+    const recent = this.steps.slice(-100);
+    const tokens = recent.reduce((sum, m) => sum + m.tokens, 0);
+    const nats = recent.reduce((sum, m) => sum + m.lossNats * m.tokens, 0);
+    const { sequences, tokens: trainTokens } = meta.totals.perSplit.train;
+    const card: ModelCard = {
+      labels: [...this.run.vocabulary.labels],
+      layout: meta.layout,
+      checksums: meta.checksums,
+      trainedOn: { contentHash: meta.contentHash, unit: meta.unit, sequences, tokens: trainTokens },
+      lossNats: tokens === 0 ? null : nats / tokens,
+      heldOutLossNats,
+      baselines: [],
+      steps: this.step,
+      seed: this.run.train.seed,
+      parameters: this.parameters(),
+      engine: this.options.engine.name,
+      version: packageVersion(),
+    };
+    writeModelFiles(this.run.paths.dir, this.run.config, this.learner.weights, card);
+  }
+
+  private history(stopped: StopReason): History {
+    return {
+      run: this.run.paths.dir,
+      stopped,
+      step: this.step,
+      tokens: this.tokens,
+      seconds: this.seconds(),
+      overhead: this.updateMs === 0 ? 0 : 1 - this.gradientMs / this.updateMs,
+      parameters: this.parameters(),
+      steps: this.steps,
+      evals: this.evals,
+      best: this.best,
+      notes: this.run.notes,
+    };
+  }
+
+  /** The bar counts this call's updates; a time limit that comes first decides where it ends. */
+  private reportProgress(first: number, last: StepMetrics): void {
+    const { steps, maxSeconds } = this.run.train;
+    const done = this.step - first;
+    let total = steps - first;
+    if (maxSeconds !== null)
+      total = Math.min(total, Math.max(done, Math.round((done * maxSeconds) / this.elapsed())));
+    const validation = this.best ? `, best validation ${formatNumber(this.best.lossNats, 4)}` : '';
+    this.options.onProgress?.({
+      done,
+      total,
+      unit: 'steps',
+      detail: `step ${this.step}, loss ${formatNumber(last.lossNats, 4)} nats${validation}, ${last.tokensPerSecond.toLocaleString('en')} tokens/s`,
+    });
+  }
+
+  private parameters(): number {
+    return Object.values(this.run.weights).reduce((sum, { data }) => sum + data.length, 0);
+  }
+
+  private timeIsUp(): boolean {
+    const { maxSeconds } = this.run.train;
+    return maxSeconds !== null && this.elapsed() >= maxSeconds;
+  }
+
+  private elapsed(): number {
+    return (performance.now() - this.started) / 1000;
+  }
+
+  private seconds(): number {
+    return this.secondsBefore + this.elapsed();
+  }
+}

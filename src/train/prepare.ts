@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { validateConfig, type MambaConfig, type Weights } from '../model';
+import { openDataset, saveVocabulary, Vocabulary, type TokenDataset } from '../tokens';
+import { readJson, Rng, writeJson } from '../util';
+import { readCheckpoint, type Checkpoint } from './checkpoint';
+import { validateTrainConfig, type TrainConfig } from './config';
+import type { FitOptions } from './fit';
+import { idMapBetween, startingPoint } from './fineTune';
+import {
+  assertSameSettings,
+  copyDatasetFiles,
+  describeEnvironment,
+  fingerprint,
+  openRun,
+  type RunPaths,
+} from './runFolder';
+
+/** All that a run begins with, new or resumed. */
+export interface PreparedRun {
+  paths: RunPaths;
+  train: TrainConfig;
+  dataset: TokenDataset;
+  vocabulary: Vocabulary;
+  config: MambaConfig;
+  /** Initial weights, or those of the checkpoint. */
+  weights: Weights;
+  /** Null for a new run. */
+  checkpoint: Checkpoint | null;
+  /** Ids of the model for ids of the data set, where they differ. */
+  idMap?: Int32Array;
+  rng: Rng;
+  fingerprint: Record<string, unknown>;
+  notes: string[];
+}
+
+/** Checks settings, data and folder before anything is written; then writes the run's first files. */
+export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
+  const { paths, resumes } = openRun(options.run, options.resume ?? false, options.overwrite ?? false);
+  const notes: string[] = [];
+  const before: Partial<TrainConfig> = options.resume && existsSync(paths.train) ? readJson(paths.train) : {};
+  const given = Object.fromEntries(Object.entries(options.config ?? {}).filter(([, v]) => v !== undefined));
+  const train = validateTrainConfig({ ...before, ...given });
+  const dataset = await openDataset(options.data);
+  try {
+    const { contentHash, layout, checksums, labels } = dataset.meta;
+    const settings = fingerprint(train, { contentHash, layout, checksums, labels });
+    const base = { paths, train, dataset, fingerprint: settings, notes };
+    if (resumes) {
+      const checkpoint = readCheckpoint(paths.checkpoint);
+      assertSameSettings(checkpoint.state.fingerprint, settings, options.run);
+      if (checkpoint.state.engine !== options.engine.name)
+        notes.push(
+          `written by the engine ${checkpoint.state.engine}, continued by ${options.engine.name}: not bit for bit the same run`,
+        );
+      writeJson(paths.train, train);
+      const vocabulary = new Vocabulary(checkpoint.state.labels);
+      return {
+        ...base,
+        vocabulary,
+        config: validateConfig(readJson(paths.config)),
+        weights: checkpoint.parameters,
+        checkpoint,
+        idMap: idMapBetween(dataset.vocabulary, vocabulary),
+        rng: Rng.fromState(checkpoint.state.rng),
+      };
+    }
+    if (options.resume) notes.push(`${options.run} has no checkpoint yet: the run starts at step 0`);
+    const rng = new Rng(train.seed);
+    const start = startingPoint(train, dataset, rng);
+    copyDatasetFiles(options.data, paths);
+    saveVocabulary(paths.tokenizer, start.vocabulary); // with init it has more labels than the data set's
+    writeJson(paths.config, start.config);
+    writeJson(paths.train, train);
+    writeJson(paths.env, describeEnvironment(options.engine));
+    notes.push(...start.notes);
+    return { ...base, ...start, checkpoint: null, rng };
+  } catch (error) {
+    dataset.close();
+    throw error;
+  }
+}

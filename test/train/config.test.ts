@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_TRAIN, loadTrainConfig, TRAIN_PRESETS, validateTrainConfig } from '../../src/train';
+import { projectRoot, readJson } from '../../src/util';
+
+describe('train config', () => {
+  it('fills in defaults', () => {
+    expect(validateTrainConfig({ steps: 3 })).toEqual({ ...DEFAULT_TRAIN, steps: 3 });
+  });
+
+  it('names every problem at once, unknown keys too', () => {
+    const run = () =>
+      validateTrainConfig({
+        stepz: 3,
+        steps: 0,
+        lr: -1,
+        beta2: 1,
+        mode: 'flows',
+        model: { d_modle: 3, vocab_size: 9, ssm_cfg: { state: 1 } },
+        maxSeconds: 'x',
+      });
+    expect(run).toThrow(
+      'train config: unknown key "stepz"; steps must be a whole number of at least 1, not 0; maxSeconds must be above 0 or null, not "x"; lr must be above 0, not -1; beta2 must be in [0, 1), not 1; mode must be one of stream, packed, not "flows"; unknown key "model.d_modle"; model.vocab_size comes from the data set and cannot be set; unknown key "model.ssm_cfg.state"',
+    );
+  });
+
+  it('cuts the default chunk to a short row, and refuses a chunk longer than the row', () => {
+    expect(validateTrainConfig({ contextLen: 64 }).chunkLen).toBe(64);
+    expect(() => validateTrainConfig({ contextLen: 64, chunkLen: 128 })).toThrow(
+      'chunkLen (128) must not exceed contextLen (64)',
+    );
+  });
+
+  it.each(['tiny', 'demo'] as const)('configs/%s.json is the preset', (name) => {
+    const path = join(projectRoot, 'configs', `${name}.json`);
+    expect(readJson(path)).toEqual(TRAIN_PRESETS[name]);
+    expect(loadTrainConfig(path)).toEqual(validateTrainConfig(TRAIN_PRESETS[name]));
+  });
+});
