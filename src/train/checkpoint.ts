@@ -55,7 +55,6 @@ export function writeCheckpoint(dir: string, checkpoint: Checkpoint): void {
   }
   for (const [name, state] of Object.entries(checkpoint.carried)) tensors[`carried/${name}`] = state;
   saveSafetensors(join(fresh, 'tensors.safetensors'), tensors);
-  syncPath(join(fresh, 'tensors.safetensors'));
   writeJson(join(fresh, 'state.json'), checkpoint.state); // last: a folder with it is complete
   syncPath(fresh);
   rmSync(old, { recursive: true, force: true });

@@ -2,13 +2,20 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModelFiles, saveSafetensors, type MambaConfig, type Weights } from '../model';
 import { writeJson } from '../util';
+import { saveBf16 } from './bf16';
 import { readCard } from './fineTune';
 import { runPaths, type ModelCard } from './runFolder';
 
 /** Writes weights, config.json and netssm.json of a model folder, each file atomically, the card last. */
-export function writeModelFiles(dir: string, config: MambaConfig, weights: Weights, card: ModelCard): void {
+export function writeModelFiles(
+  dir: string,
+  config: MambaConfig,
+  weights: Weights,
+  card: ModelCard,
+  bf16 = false,
+): void {
   const paths = runPaths(dir);
-  saveSafetensors(paths.weights, weights, { format: 'pt' });
+  (bf16 ? saveBf16 : saveSafetensors)(paths.weights, weights, { format: 'pt' });
   writeJson(paths.config, config);
   writeJson(paths.card, card);
 }
@@ -33,6 +40,6 @@ export function exportModel(run: string, out: string, options: ExportOptions = {
     const from = join(run, name);
     if (existsSync(from) && run !== out) copyFileSync(from, join(out, name));
   }
-  writeModelFiles(out, config, weights, card);
+  writeModelFiles(out, config, weights, card, options.bf16);
   return card;
 }

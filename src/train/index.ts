@@ -1,4 +1,5 @@
 export * from './adamw';
+export * from './bf16';
 export * from './checkpoint';
 export * from './clip';
 export * from './config';

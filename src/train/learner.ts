@@ -1,4 +1,3 @@
-import type { Tensor } from '@tensorflow/tfjs';
 import {
   chunkedLossAndGradients,
   disposeStates,
@@ -40,6 +39,7 @@ export class Learner {
   /** Recurrent states after the last rows, in `stream` mode. */
   states: LayerState[] | undefined;
   private readonly gradients: Record<string, Float32Array> = {};
+  private gradientMs = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -59,7 +59,7 @@ export class Learner {
    * @throws NetssmError `loss_not_finite`.
    */
   async update(batches: readonly NextBatch[], lr: number): Promise<UpdateResult> {
-    const started = performance.now();
+    this.gradientMs = 0;
     const tokens = batches.reduce((sum, { batch }) => sum + batch.lossTokens, 0);
     let lossNats = 0;
     let bytes = 0;
@@ -69,7 +69,6 @@ export class Learner {
       lossNats += await this.addGradients(batch, tokens);
       for (let i = 0; i < batch.mask.length; i++) if (batch.mask[i] !== 0 && batch.targets[i] < 256) bytes++;
     }
-    const gradientMs = performance.now() - started;
     const gradNorm = globalNorm(this.gradients);
     if (!Number.isFinite(lossNats) || !Number.isFinite(gradNorm)) {
       throw new NetssmError(
@@ -84,7 +83,7 @@ export class Learner {
     this.optimizer.step(this.gradients, lr, clipCoefficient(gradNorm, this.train.clipNorm));
     this.engine.tf.dispose(Object.values(this.params));
     this.params = toParams(this.engine.tf, this.weights);
-    return { lossNats, gradNorm, tokens, bytes, gradientMs };
+    return { lossNats, gradNorm, tokens, bytes, gradientMs: this.gradientMs };
   }
 
   /** Adds one batch's share to the gradients; returns its share of the mean loss. */
@@ -98,19 +97,22 @@ export class Learner {
       starts: tf.tensor2d(batch.starts, shape, 'int32'),
     };
     const { tokens, targets, mask, starts } = inputs;
-    const result = await chunkedLossAndGradients(tf, this.config, this.params, tokens, targets, mask, {
+    const started = performance.now();
+    const result = chunkedLossAndGradients(tf, this.config, this.params, tokens, targets, mask, {
       chunkLen: this.train.chunkLen,
       states: this.states,
       starts,
       denominator,
     });
+    await result.gradients[Object.keys(this.gradients)[0]].data(); // engines may still be computing
+    this.gradientMs += performance.now() - started;
     tf.dispose(inputs);
     disposeStates(this.states ?? []);
     this.states = undefined;
     if (this.train.mode === 'stream') this.states = result.states;
     else disposeStates(result.states);
     for (const [name, sum] of Object.entries(this.gradients)) {
-      const tensor = result.gradients[name] as Tensor;
+      const tensor = result.gradients[name];
       const part = (await tensor.data()) as Float32Array;
       for (let i = 0; i < sum.length; i++) sum[i] += part[i];
       tensor.dispose();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { validateConfig, type MambaConfig, type Weights } from '../model';
+import { parameterShapes, validateConfig, type MambaConfig, type Weights } from '../model';
 import { openDataset, saveVocabulary, Vocabulary, type TokenDataset } from '../tokens';
 import { readJson, Rng, writeJson } from '../util';
 import { readCheckpoint, type Checkpoint } from './checkpoint';
@@ -54,11 +54,12 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
         );
       writeJson(paths.train, train);
       const vocabulary = new Vocabulary(checkpoint.state.labels);
+      const config = validateConfig(readJson(paths.config));
       return {
         ...base,
         vocabulary,
-        config: validateConfig(readJson(paths.config)),
-        weights: checkpoint.parameters,
+        config,
+        weights: inOrder(config, checkpoint.parameters),
         checkpoint,
         idMap: idMapBetween(dataset.vocabulary, vocabulary),
         rng: Rng.fromState(checkpoint.state.rng),
@@ -73,9 +74,14 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
     writeJson(paths.train, train);
     writeJson(paths.env, describeEnvironment(options.engine));
     notes.push(...start.notes);
-    return { ...base, ...start, checkpoint: null, rng };
+    return { ...base, ...start, weights: inOrder(start.config, start.weights), checkpoint: null, rng };
   } catch (error) {
     dataset.close();
     throw error;
   }
+}
+
+/** Files sort tensors by name; sums over all tensors need one order, or a resumed run would round differently. */
+function inOrder(config: MambaConfig, weights: Weights): Weights {
+  return Object.fromEntries(parameterShapes(config).map(([name]) => [name, weights[name]]));
 }

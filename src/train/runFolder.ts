@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:f
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from '../tensor';
-import { NetssmError, projectRoot, readJson, writeJson } from '../util';
+import { NetssmError, projectRoot, readJson } from '../util';
 import { findCheckpoint } from './checkpoint';
 import type { TrainConfig } from './config';
 
