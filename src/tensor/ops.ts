@@ -22,13 +22,22 @@ export function embedding(tf: TF, table: Tensor2D, ids: Tensor2D): Tensor3D {
   const [V, D] = table.shape;
   const flat = ids.flatten() as Tensor1D;
   const lookUp = tf.customGrad((...args) => {
-    const x = args[0] as Tensor2D;
-    const value = tf.gather(x, flat);
-    const gradFunc = (dy: Tensor) =>
-      tf.matMul(tf.oneHot(flat, V, 1, 0, 'float32') as Tensor2D, dy as Tensor2D, true, false);
-    return { value, gradFunc };
+    const [x, save] = args as unknown as [Tensor2D, (tensors: Tensor[]) => void];
+    // What the gradient needs goes through save: everything else of a forward pass is gone by then.
+    save([flat]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]) =>
+      tf.matMul(oneHot(tf, saved[0] as Tensor1D, V), dy as Tensor2D, true, false);
+    return { value: tf.gather(x, flat), gradFunc };
   });
   return tf.reshape(lookUp(table), [ids.shape[0], ids.shape[1], D]);
+}
+
+/**
+ * float32 [n, depth], 1 at each row's id. Through a cast, because the wasm kernel writes integers whatever `dtype`
+ * it is asked for.
+ */
+function oneHot(tf: TF, ids: Tensor1D, depth: number): Tensor2D {
+  return tf.cast(tf.oneHot(ids, depth), 'float32') as Tensor2D;
 }
 
 /** SiLU: x sigmoid(x), any shape. */
@@ -83,11 +92,11 @@ export function crossEntropySum(tf: TF, logits: Tensor2D, targets: Tensor1D, mas
     const shifted = tf.sub(input, tf.max(input, 1, true)); // so that exp cannot overflow
     const e = tf.exp(shifted);
     const Z = tf.sum(e, 1, true); // [rows, 1]
-    const oneHot = tf.oneHot(targets, V, 1, 0, 'float32');
-    const picked = tf.sum(tf.mul(shifted, oneHot), 1); // [rows]
+    const picks = oneHot(tf, targets, V);
+    const picked = tf.sum(tf.mul(shifted, picks), 1); // [rows]
     const value = tf.sum(tf.mul(mask, tf.sub(tf.log(tf.reshape(Z, [-1])), picked)));
     const m = tf.reshape(mask, [-1, 1]);
-    save([tf.sub(tf.mul(e, tf.div(m, Z)), tf.mul(oneHot, m))]); // mask (softmax - onehot)
+    save([tf.sub(tf.mul(e, tf.div(m, Z)), tf.mul(picks, m))]); // mask (softmax - onehot)
     const gradFunc = (dy: Tensor, saved: Tensor[]) => tf.mul(saved[0], dy);
     return { value, gradFunc };
   });
@@ -106,13 +115,13 @@ export function causalConv1d(
   x: Tensor3D,
   weight: Tensor2D,
   bias: Tensor1D,
-  masks?: readonly Tensor3D[],
+  masks: readonly Tensor3D[] = [],
 ): Tensor3D {
   const K = weight.shape[0];
   const [B, padded, C] = x.shape;
   const L = padded - (K - 1);
-  const masked = <T extends Tensor>(value: T, k: number): T =>
-    masks && k < K - 1 ? tf.mul(value, masks[k]) : value;
+  const masked = <T extends Tensor>(value: T, k: number, by: readonly Tensor[]): T =>
+    k < by.length ? tf.mul(value, by[k]) : value;
   const tap = (value: Tensor3D, k: number) => tf.slice(value, [0, k, 0], [B, L, C]);
   const f = tf.customGrad((...args) => {
     const [input, w, b, save] = args as unknown as [
@@ -121,17 +130,17 @@ export function causalConv1d(
       Tensor1D,
       (tensors: Tensor[]) => void,
     ];
-    save([input, w]);
+    save([input, w, ...masks]);
     let value: Tensor = b;
     for (let k = 0; k < K; k++)
-      value = tf.add(masked(tf.mul(tap(input, k), tf.slice(w, [k, 0], [1, C])), k), value);
+      value = tf.add(masked(tf.mul(tap(input, k), tf.slice(w, [k, 0], [1, C])), k, masks), value);
     const gradFunc = (dyAny: Tensor, saved: Tensor[]) => {
       const dy = dyAny as Tensor3D;
-      const [input, w] = saved as [Tensor3D, Tensor2D];
+      const [input, w, ...masks] = saved as [Tensor3D, Tensor2D, ...Tensor3D[]];
       let dx: Tensor | undefined;
       const dw: Tensor[] = [];
       for (let k = 0; k < K; k++) {
-        const g = masked(dy, k);
+        const g = masked(dy, k, masks);
         dw.push(tf.sum(tf.reshape(tf.mul(g, tap(input, k)), [B * L, C]), 0, true));
         const back = tf.pad(tf.mul(g, tf.slice(w, [k, 0], [1, C])), [
           [0, 0],

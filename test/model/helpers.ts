@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import type { LayerState, MambaConfig } from '../../src/model';
+import { initWeights, type LayerState, type MambaConfig, type Weights } from '../../src/model';
 import { Rng } from '../../src/util';
 import type { TF } from '../../src/tensor';
 
@@ -45,4 +45,13 @@ export function values(tensor: Tensor): Float32Array {
 
 export function stateValues(states: LayerState[]): number[] {
   return states.flatMap(({ conv, ssm }) => [...values(conv), ...values(ssm)]);
+}
+
+/** Fresh weights with every tensor moved away from its special value, so that no term can go missing unseen. */
+export function livelyWeights(config: MambaConfig, seed = 1): Weights {
+  const weights = initWeights(config, new Rng(seed));
+  const rng = new Rng(seed + 100);
+  for (const { data } of Object.values(weights))
+    for (let i = 0; i < data.length; i++) data[i] += 0.2 * rng.normal();
+  return weights;
 }

@@ -1,22 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { forward, initWeights, toParams, type LayerState, type Params } from '../../src/model';
+import { forward, toParams, type LayerState, type Params } from '../../src/model';
 import { useEngine, type TF } from '../../src/tensor';
-import { Rng } from '../../src/util';
-import { int2d, randomTokens, stateValues, tinyConfig, values } from './helpers';
+import { int2d, livelyWeights, randomTokens, stateValues, tinyConfig, values } from './helpers';
 
 let tf: TF;
 beforeAll(async () => {
   tf = (await useEngine('wasm')).tf;
 });
 
-/** Weights with every tensor away from its special value, so that no term can go missing unseen. */
-function livelyParams(config = tinyConfig(), seed = 1): Params {
-  const weights = initWeights(config, new Rng(seed));
-  const rng = new Rng(seed + 100);
-  for (const { data } of Object.values(weights))
-    for (let i = 0; i < data.length; i++) data[i] += 0.2 * rng.normal();
-  return toParams(tf, weights);
-}
+const livelyParams = (config = tinyConfig()): Params => toParams(tf, livelyWeights(config));
 
 describe('chunked = sequential', () => {
   it.each([
