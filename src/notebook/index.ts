@@ -2,6 +2,7 @@ export * from './check';
 export * from './display';
 export * from './figure';
 export * from './ipynb';
+export * from './jupyter';
 export * from './kernelSpec';
 export * from './packetView';
 export * from './params';

@@ -43,6 +43,16 @@ function send(message: RunnerMessage): Promise<void> {
   });
 }
 
+/** A stack trace ends where the reader's code ends: frames of Node, of tslab and of this runner say nothing. */
+function withoutKernelFrames(text: string): string {
+  const ours = /^\s+at .*(\(?node:|[\\/]tslab[\\/]dist[\\/]|runnerProcess\.js)/;
+  return text
+    .split('\n')
+    .filter((line) => !ours.test(line))
+    .join('\n')
+    .trim();
+}
+
 async function run(request: RunnerRequest): Promise<void> {
   const notebook = readNotebook(request.path);
   process.chdir(dirname(request.path));
@@ -63,7 +73,7 @@ async function run(request: RunnerRequest): Promise<void> {
     const stderr = (cell.outputs ?? []).map((o) =>
       o.output_type === 'stream' && o.name === 'stderr' ? String(o.text) : '',
     );
-    const message = stderr.join('').trim() || 'the cell failed without a message';
+    const message = withoutKernelFrames(stderr.join('')) || 'the cell failed without a message';
     // Front ends and nbconvert look for an error output; tslab itself only writes to stderr.
     cell.outputs?.push({
       output_type: 'error',

@@ -1,0 +1,88 @@
+import { formatNumber } from '../../util';
+import { newCommand, runAction, type Register } from '../command';
+import { share, wholeNumber } from '../options';
+import { Option } from 'commander';
+
+interface TokenizeOptions {
+  label?: string;
+  labels?: string;
+  layout: string;
+  checksums: 'keep' | 'zero';
+  unit: 'session' | 'flow';
+  out: string;
+  validationShare: number;
+  testShare: number;
+  seed: number;
+  json?: boolean;
+}
+
+/** `netssm tokenize`. */
+export const registerTokenize: Register = (program, finish) => {
+  newCommand(program, 'tokenize', 'captures -> dataset folder of token sequences', [
+    'netssm tokenize data/captures --out out/tokens                    # the subfolders are the labels',
+    'netssm tokenize day1.pcap day2.pcap --label office --out out/office',
+    'netssm tokenize captures --labels labels.csv --layout paper-94 --out out/paper',
+  ])
+    .argument('<captures...>', 'capture files or folders of them')
+    .addOption(new Option('--label <name>', 'one label for everything').conflicts('labels'))
+    .option('--labels <file>', 'CSV with the columns path and label (and, if wanted, split)')
+    .addOption(
+      new Option('--layout <name>', 'how packets become bytes')
+        .choices(['compact', 'paper-94'])
+        .default('compact'),
+    )
+    .addOption(
+      new Option(
+        '--checksums <how>',
+        'checksum bytes as captured, or written as 0 and recomputed on decoding',
+      )
+        .choices(['keep', 'zero'])
+        .default('zero'),
+    )
+    .addOption(
+      new Option('--unit <what>', 'what one sequence is').choices(['session', 'flow']).default('session'),
+    )
+    .requiredOption('--out <dir>', 'dataset folder to write')
+    .option('--validation-share <p>', 'share of the captures for validation', share, 0.1)
+    .option('--test-share <p>', 'share of the captures for testing', share, 0.1)
+    .option('--seed <n>', 'decides the split', wholeNumber, 1)
+    .action((captures: string[], options: TokenizeOptions) =>
+      runAction(options, finish, async (io) => {
+        const { buildDataset, collectInputs } = await import('../../tokens/index.js');
+        const inputs = collectInputs(captures, { label: options.label, labelsCsv: options.labels });
+        const progress = io.progress('tokenize');
+        const meta = await buildDataset({
+          inputs,
+          layout: options.layout,
+          checksums: options.checksums,
+          out: options.out,
+          unit: options.unit,
+          validationShare: options.validationShare,
+          testShare: options.testShare,
+          seed: options.seed,
+          onProgress: progress.report,
+        });
+        progress.finish();
+        const { totals } = meta;
+        io.print(
+          `${options.out}: ${totals.sequences.toLocaleString('en')} sequences of ${meta.labels.length} labels, ` +
+            `${totals.packets.toLocaleString('en')} packets, ${totals.tokens.toLocaleString('en')} tokens ` +
+            `(${formatNumber(totals.tokens / Math.max(1, totals.packets))} a packet)`,
+        );
+        for (const split of ['train', 'validation', 'test'] as const) {
+          const part = totals.perSplit[split];
+          io.print(
+            `  ${split.padEnd(10)} ${part.sources} captures, ${part.sequences} sequences, ${part.tokens.toLocaleString('en')} tokens`,
+          );
+        }
+        const refused = Object.entries(meta.refusals);
+        if (refused.length > 0) {
+          io.note(
+            `Not representable in ${meta.layout}: ${refused.map(([code, n]) => `${n} ${code}`).join(', ')}`,
+          );
+        }
+        const { sequences: _sequences, ...summary } = meta;
+        io.result({ out: options.out, ...summary });
+      }),
+    );
+};

@@ -1,0 +1,54 @@
+/** The `netssm` command: one file a command in commands/, none of which loads more than it uses. */
+import { Command, CommanderError } from 'commander';
+import { version } from '..';
+import { registerDemo } from './commands/demo';
+import { registerDoctor } from './commands/doctor';
+import { registerEvaluate } from './commands/evaluate';
+import { registerGenerate } from './commands/generate';
+import { registerInspect } from './commands/inspect';
+import { registerKernel } from './commands/kernel';
+import { registerNotebook } from './commands/notebook';
+import { registerRunNotebook } from './commands/runNotebook';
+import { registerTokenize } from './commands/tokenize';
+import { registerTrain } from './commands/train';
+import type { Register } from './command';
+
+const COMMANDS: readonly Register[] = [
+  registerDemo,
+  registerInspect,
+  registerTokenize,
+  registerTrain,
+  registerGenerate,
+  registerEvaluate,
+  registerKernel,
+  registerNotebook,
+  registerRunNotebook,
+  registerDoctor,
+];
+
+/**
+ * Runs one command line and returns the exit code: 0 success, 1 a failed run, 2 unusable arguments.
+ * @param argv the arguments after `netssm`
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = new Command('netssm')
+    .description('Packet captures in, a trained Mamba, captures out, judged against the real ones.')
+    .version(version, '-V, --version')
+    .showHelpAfterError('(netssm --help, or netssm <command> --help, lists what there is)')
+    .addHelpText('after', '\nStart with:\n  $ netssm demo\n  $ netssm doctor')
+    .exitOverride();
+  for (const register of COMMANDS) {
+    register(program, (result) => {
+      code = result;
+    });
+  }
+  try {
+    await program.parseAsync(argv as string[], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has printed it already: help and version end well, everything else is unusable arguments.
+    code = error.exitCode === 0 ? 0 : 2;
+  }
+  return code;
+}
