@@ -69,7 +69,8 @@ export function parseIpv6(text: string): Uint8Array {
   const missing = 8 - left.length - right.length;
   const fits = halves.length === 2 ? missing >= 1 : halves.length === 1 && missing === 0;
   const all = [...left, ...new Array<string>(Math.max(0, missing)).fill('0'), ...right];
-  if (!fits || !all.every((word) => /^[0-9a-f]{1,4}$/i.test(word))) throw invalid('IPv6', text, '2001:db8::1');
+  if (!fits || !all.every((word) => /^[0-9a-f]{1,4}$/i.test(word)))
+    throw invalid('IPv6', text, '2001:db8::1');
   const bytes = new Uint8Array(16);
   all.forEach((word, i) => {
     const value = parseInt(word, 16);

@@ -182,7 +182,11 @@ function checkTotalLength(
     return undefined;
   }
   if (totalLength < headerBytes) {
-    problem('ipv4_total_length', offset + 2, `total length ${totalLength} is less than the header's ${headerBytes}`);
+    problem(
+      'ipv4_total_length',
+      offset + 2,
+      `total length ${totalLength} is less than the header's ${headerBytes}`,
+    );
     return undefined;
   }
   if (offset + totalLength > wireEnd) {

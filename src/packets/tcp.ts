@@ -101,7 +101,11 @@ export const tcpProtocol: Protocol<'tcp', TcpFields> = {
     if (claimed < TCP_MIN_HEADER_BYTES) {
       problem('tcp_data_offset', offset + 12, `a header length of ${claimed} bytes; the least is 20`);
     } else if (offset + claimed > wireEnd) {
-      problem('tcp_beyond_packet', offset + 12, `a header of ${claimed} bytes where ${wireEnd - offset} were sent`);
+      problem(
+        'tcp_beyond_packet',
+        offset + 12,
+        `a header of ${claimed} bytes where ${wireEnd - offset} were sent`,
+      );
     } else if (claimed > length) {
       problem('tcp_options_truncated', headerEnd, `${length} of ${claimed} header bytes were captured`);
     } else if (malformedAt !== undefined) {

@@ -51,14 +51,19 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
     const result = { fields, length: UDP_HEADER_BYTES };
     // 0 is allowed for jumbo payloads (RFC 2675).
     if (fields.length < UDP_HEADER_BYTES) {
-      if (fields.length > 0) problem('udp_length', offset + 4, `a length of ${fields.length}; the least is 8`);
+      if (fields.length > 0)
+        problem('udp_length', offset + 4, `a length of ${fields.length}; the least is 8`);
       return result;
     }
     const ownEnd = offset + fields.length;
     // The first fragment of a datagram rightly claims more than it carries.
     const cut = !complete && ownEnd > end;
     if (ownEnd > wireEnd && !cut) {
-      problem('udp_beyond_packet', offset + 4, `length ${fields.length} where ${wireEnd - offset} bytes were sent`);
+      problem(
+        'udp_beyond_packet',
+        offset + 4,
+        `length ${fields.length} where ${wireEnd - offset} bytes were sent`,
+      );
       return result;
     }
     if (complete && fields.checksum !== 0 && ownEnd <= end) {
