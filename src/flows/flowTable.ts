@@ -1,7 +1,7 @@
 import type { Frame } from '../capture';
 import { decodePacket, findTransport, payloadLength, TcpFlag, type Packet, type TcpFields } from '../packets';
 import { fiveTuple, sameEndpoint, type Endpoint, type FiveTuple } from './fiveTuple';
-import { TcpTracker, type TcpClose, type TcpPhase } from './tcpState';
+import { TcpTracker, type TcpClose, type TcpPhase, type TcpSegment } from './tcpState';
 
 /** One conversation: packets of a five-tuple in both directions, from one opening to the next. */
 export interface Flow {
@@ -160,7 +160,7 @@ export function splitFlows(frames: Iterable<Frame>, options: Omit<FlowTableOptio
   return table.finish();
 }
 
-function newFlow(tuple: FiveTuple, frame: Frame, tcp: ReturnType<typeof segmentOf>): OpenFlow {
+function newFlow(tuple: FiveTuple, frame: Frame, tcp: TcpSegment | undefined): OpenFlow {
   const { source, destination } = tuple;
   const answers = tcp !== undefined && (tcp.flags & SYN_ACK) === SYN_ACK;
   return {
@@ -180,7 +180,7 @@ function newFlow(tuple: FiveTuple, frame: Frame, tcp: ReturnType<typeof segmentO
 
 const SYN_ACK = TcpFlag.SYN | TcpFlag.ACK;
 
-function segmentOf(packet: Packet) {
+function segmentOf(packet: Packet): TcpSegment {
   const { flags, sequenceNumber, acknowledgmentNumber } = findTransport(packet)!.fields as TcpFields;
   return { flags, sequenceNumber, acknowledgmentNumber, length: payloadLength(packet) };
 }
