@@ -45,10 +45,8 @@ export function assignSplits(inputs: readonly DatasetInput[], options: SplitOpti
     }
     if (testShare > 0 && !has('test')) move(free, 'test');
     if (validationShare > 0 && !has('validation')) {
-      move(
-        free.filter((c) => splits[c.index] === 'train'),
-        'validation',
-      );
+      const isTrain = (c: { index: number }) => splits[c.index] === 'train';
+      move([...free.filter(isTrain), ...free.filter((c) => !isTrain(c))], 'validation');
     }
     if (!has('train')) move([...free].reverse(), 'train');
   }

@@ -1,0 +1,265 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writePcap } from '../../src/capture';
+import {
+  buildDataset,
+  collectInputs,
+  decodeTokens,
+  encodeSession,
+  loadTiming,
+  openDataset,
+  planBatches,
+  PKT,
+} from '../../src/tokens';
+import type { DatasetMeta, TokenDataset } from '../../src/tokens';
+import { DNS, ETHERNET, frame, hex, tcp } from './frames';
+
+let dir: string;
+const ARP = hex(`${ETHERNET} 08 06 00 01`);
+/** Capture i of a label: 4 + i packets of two TCP flows, 1,000 µs apart, then DNS and ARP. */
+const capture = (i: number) => [
+  ...Array.from({ length: 4 + i }, (_, k) => frame(tcp(40000 + (k % 2), 80, 1000 + k), k * 1000)),
+  frame(DNS, 20000),
+  frame(ARP, 30000),
+];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'netssm-tokens-'));
+  for (const label of ['mqtt', 'web'])
+    for (let i = 0; i < 4; i++) {
+      mkdirSync(join(dir, 'captures', label), { recursive: true });
+      await writePcap(join(dir, 'captures', label, `${i}.pcap`), capture(i));
+    }
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const build = (out: string, more: Partial<Parameters<typeof buildDataset>[0]> = {}): Promise<DatasetMeta> =>
+  buildDataset({ inputs: collectInputs(join(dir, 'captures')), out: join(dir, out), seed: 3, ...more });
+
+describe('buildDataset', () => {
+  it('writes a folder that opens, with all counts', async () => {
+    const updates: number[] = [];
+    const meta = await build('session', { onProgress: (u) => updates.push(u.done / u.total!) });
+    expect(meta.totals).toMatchObject({ sources: 8, sequences: 8, frames: 60, packets: 52 });
+    expect(meta.refusals).toEqual({ not_ip: 8 });
+    // 44 TCP packets of 74 bytes and 8 DNS of 54, each with its <|pkt|>; label and end 8 times.
+    expect(meta.totals.tokens).toBe(44 * 75 + 8 * 55 + 8 * 2);
+    expect(updates.at(-1)).toBe(1);
+    const data = openDataset(join(dir, 'session'), { verify: true });
+    expect(data.meta).toEqual(meta);
+    expect(data.meta.sources[5]).toMatchObject({
+      path: 'web/1.pcap',
+      label: 'web',
+      frames: 7,
+      packets: 6,
+      refusals: { not_ip: 1 },
+      problems: {},
+    });
+    for (const [i, sequence] of data.sequences.entries()) {
+      expect(data.tokens(i)).toEqual(
+        encodeSession(capture(i % 4), sequence.label, data.vocabulary, data.layout).tokens,
+      );
+    }
+    expect(data.tokens(2, 3, 7)).toEqual(data.tokens(2).slice(3, 7));
+    expect(new Set(data.sequences.map((s) => s.split))).toEqual(new Set(['train', 'validation']));
+    data.close();
+    expect(() => data.tokens(0)).toThrow('has been closed');
+  });
+
+  it('is the same every time, and another for another option', async () => {
+    const hash = async (out: string, more = {}) => (await build(out, more)).contentHash;
+    const first = await hash('a');
+    expect(await hash('a')).toBe(first);
+    expect(await hash('b', { checksums: 'zero' })).not.toBe(first);
+    expect(await hash('c', { layout: 'paper-94' })).not.toBe(first);
+  });
+
+  it("unit 'flow': one sequence per bidirectional five-tuple", async () => {
+    const meta = await build('flow', { unit: 'flow' });
+    expect(meta.totals).toMatchObject({ sequences: 24, packets: 52 });
+    const data = openDataset(join(dir, 'flow'));
+    const first = decodeTokens(data.tokens(0), data.vocabulary, data.layout);
+    expect(first.packets.map((p) => p.data)).toEqual([tcp(40000, 80, 1000), tcp(40000, 80, 1002)]);
+    data.close();
+  });
+
+  it('keeps real inter-arrival times of the training sequences', async () => {
+    await build('session');
+    const timing = loadTiming(join(dir, 'session', 'timing.json'));
+    const web = timing.labels['web'];
+    const training = openDataset(join(dir, 'session')).sequences.filter(
+      (s) => s.split === 'train' && s.label === 'web',
+    );
+    expect(web.count).toBe(training.reduce((n, s) => n + s.packets - 1, 0));
+    expect(web.quantiles[0]).toBe(1000);
+    expect(web.quantiles.at(-1)).toBeGreaterThan(10000);
+  });
+
+  it('takes damaged captures as far as they go, and says so', async () => {
+    const damaged = join(dir, 'damaged', 'web');
+    mkdirSync(damaged, { recursive: true });
+    await writePcap(join(damaged, 'a.pcap'), capture(2));
+    truncateSync(join(damaged, 'a.pcap'), 24 + 3 * (16 + 74) + 10);
+    writeFileSync(join(damaged, 'b.pcap'), 'no capture');
+    const meta = await build('d', { inputs: collectInputs(join(dir, 'damaged')) });
+    expect(meta.sources.map((s) => [s.packets, Object.keys(s.problems).length])).toEqual([
+      [3, 1],
+      [0, 1],
+    ]);
+  });
+
+  it('says what is wrong', async () => {
+    await expect(build('x', { inputs: [] })).rejects.toThrow('no captures given');
+    await expect(build('x', { inputs: [{ path: '/nowhere.pcap', label: 'a' }] })).rejects.toThrow(
+      'is not a file',
+    );
+    await expect(build('x', { validationShare: 1 })).rejects.toThrow('validationShare 1');
+    const arp = join(dir, 'arp.pcap');
+    await writePcap(arp, [frame(ARP)]);
+    await expect(build('x', { inputs: [{ path: arp, label: 'a' }] })).rejects.toThrow(
+      'none of the 1 captures',
+    );
+    expect(() => openDataset(join(dir, 'nothing'))).toThrow('is no dataset folder');
+    await build('short');
+    truncateSync(join(dir, 'short', 'tokens.bin'), 100);
+    expect(() => openDataset(join(dir, 'short'))).toThrow('has 100 bytes');
+    const bytes = readFileSync(join(dir, 'a', 'tokens.bin'));
+    bytes[10] ^= 1;
+    writeFileSync(join(dir, 'a', 'tokens.bin'), bytes);
+    expect(() => openDataset(join(dir, 'a'), { verify: true })).toThrow('does not have the hash');
+  });
+});
+
+describe('collectInputs', () => {
+  it('takes the label from subfolder, option, CSV or manifest', () => {
+    const root = join(dir, 'captures');
+    expect(collectInputs(root).map((i) => i.label)).toEqual([
+      ...Array(4).fill('mqtt'),
+      ...Array(4).fill('web'),
+    ]);
+    expect(collectInputs([join(root, 'web', '1.pcap')], { label: 'x' })).toEqual([
+      { path: join(root, 'web', '1.pcap'), label: 'x' },
+    ]);
+    const csv = join(dir, 'labels.csv');
+    writeFileSync(csv, 'path,label,split\ncaptures/web/0.pcap,"alpha",test\ncaptures/mqtt/1.pcap,beta,\n');
+    expect(collectInputs(root, { labelsCsv: csv }).map((i) => [i.label, i.split])).toEqual([
+      ['beta', undefined],
+      ['alpha', 'test'],
+    ]);
+    const manifest = join(root, 'manifest.json');
+    const files = [
+      { path: 'web/0.pcap', label: 'http', split: 'test' },
+      { path: 'web/1.pcap', label: 'http', split: 'train' },
+    ];
+    writeFileSync(manifest, JSON.stringify({ files }));
+    expect(
+      collectInputs(root)
+        .slice(4)
+        .map((i) => [i.label, i.split]),
+    ).toEqual([
+      ['http', 'test'],
+      ['http', undefined],
+      ['web', undefined],
+      ['web', undefined],
+    ]);
+    rmSync(manifest);
+  });
+
+  it('says what is wrong', () => {
+    expect(() => collectInputs(join(dir, 'none'))).toThrow('does not exist');
+    expect(() => collectInputs(join(dir, 'session'))).toThrow('no captures in');
+    const csv = join(dir, 'bad.csv');
+    writeFileSync(csv, 'a,b\n');
+    expect(() => collectInputs(dir, { labelsCsv: csv })).toThrow('line 1: "a,b" names no path and label');
+    writeFileSync(csv, 'path,label\nmissing.pcap,x\n');
+    expect(() => collectInputs(dir, { labelsCsv: csv })).toThrow('line 2');
+  });
+});
+
+describe.each(['stream', 'packed'] as const)('planBatches: %s', (mode) => {
+  let data: TokenDataset;
+  beforeAll(async () => {
+    await build('batches', { validationShare: 0 });
+    data = openDataset(join(dir, 'batches'));
+  });
+  afterAll(() => data.close());
+  const plan = (more: Partial<Parameters<typeof planBatches>[0]> = {}) =>
+    planBatches({ dataset: data, split: 'train', rowLen: 160, batch: 3, mode, seed: 5, epoch: 0, ...more });
+
+  it('makes every token but the labels a target exactly once', () => {
+    const p = plan();
+    const seen = new Map<string, number>();
+    let loss = 0;
+    for (let i = 0; i < p.batches; i++) {
+      const { tokens, targets, mask, lossTokens } = p.at(i);
+      expect(tokens).toHaveLength(480);
+      expect(mask.reduce((a, b) => a + b, 0)).toBe(lossTokens);
+      loss += lossTokens;
+      mask.forEach((m, k) => {
+        if (m === 1)
+          seen.set(`${tokens[k]} ${targets[k]}`, (seen.get(`${tokens[k]} ${targets[k]}`) ?? 0) + 1);
+      });
+    }
+    const expected = new Map<string, number>();
+    let total = 0;
+    for (let i = 0; i < data.sequences.length; i++) {
+      const t = data.tokens(i);
+      total += t.length - 1;
+      for (let k = 1; k < t.length; k++)
+        expected.set(`${t[k - 1]} ${t[k]}`, (expected.get(`${t[k - 1]} ${t[k]}`) ?? 0) + 1);
+    }
+    expect([loss, p.lossTokens]).toEqual([total, total]);
+    expect(seen).toEqual(expected);
+  });
+
+  it('begins every piece with its label, and with <|pkt|> where it is not the first', () => {
+    const p = plan();
+    let first = 0;
+    let inside = 0;
+    for (let i = 0; i < p.batches; i++) {
+      const { tokens, starts, mask, targets } = p.at(i);
+      starts.forEach((s, k) => {
+        if (s === 0 || tokens[k] === 258) return;
+        expect(tokens[k]).toBeGreaterThanOrEqual(260);
+        if (targets[k] !== PKT) first++;
+        else {
+          inside++;
+          expect(mask[k]).toBe(0);
+        }
+      });
+    }
+    expect(first).toBe(8);
+    expect(inside).toBeGreaterThan(0);
+  });
+
+  it('depends on seed and epoch only, and starts anywhere', () => {
+    const all = Array.from({ length: plan().batches }, (_, i) => plan().at(i));
+    const p = plan();
+    for (const i of [3, 1, p.batches - 1, 0]) expect(p.at(i)).toEqual(all[i]);
+    expect(plan({ epoch: 1 }).at(0)).not.toEqual(all[0]);
+    expect(plan({ seed: 6 }).at(0)).not.toEqual(all[0]);
+    expect(() => p.at(p.batches)).toThrow(RangeError);
+    expect(plan({ split: 'test' }).batches).toBe(0);
+    expect(() => plan({ rowLen: 2 })).toThrow('rowLen must be a whole number of at least 3');
+  });
+
+  it('carries on from row to row in stream mode, and never in packed mode', () => {
+    const p = plan();
+    let carried = 0;
+    for (let i = 0; i < p.batches; i++)
+      for (let b = 0; b < 3; b++) if (p.at(i).starts[b * 160] === 0) carried++;
+    if (mode === 'packed') expect(carried).toBe(0);
+    else expect(carried).toBeGreaterThan(p.batches);
+  });
+
+  it('works with one row of any length', () => {
+    for (const rowLen of [3, 50, 100000]) {
+      const p = plan({ rowLen, batch: 1 });
+      let loss = 0;
+      for (let i = 0; i < p.batches; i++) loss += p.at(i).lossTokens;
+      expect(loss).toBe(data.meta.totals.tokens - 8);
+    }
+  });
+});
