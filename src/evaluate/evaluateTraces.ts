@@ -1,0 +1,297 @@
+import { basename } from 'node:path';
+import { NetssmError, Rng, type OnProgress } from '../util';
+import type { Frame } from '../capture';
+import type { BaselineGenerator } from './baselines';
+import {
+  SUITES,
+  type Evaluation,
+  type EvaluatedSource,
+  type LabelSize,
+  type SourceRole,
+  type Suite,
+} from './evaluation';
+import { bitShares, histograms, lane } from './figureData';
+import { statsOf, type PacketStats } from './packetStats';
+import { splitReal } from './reference';
+import { similarityRows } from './similarity';
+import { loadTraces, traceOfFrames, type Trace, type TraceFolder } from './traces';
+import { poolValidity, validityRow } from './validity';
+import { constantStats, otherLabels, resampled } from './yardsticks';
+
+export interface EvaluateOptions {
+  /** Folder of real captures, labels by subfolder or manifest. */
+  real: string;
+  /** Folder of the captures to judge; null judges only the real ones and the baselines. */
+  synthetic: string | null;
+  /** Folder of real captures that nothing was fitted on. Without it they are set aside from `real`. */
+  heldOut?: string;
+  /** Trivial generators to stand beside; `trivialBaselines()` of `netssm/generators`. */
+  baselines?: readonly BaselineGenerator[];
+  /** Default: all. */
+  suites?: readonly string[];
+  seed?: number;
+  /** Packets read a label at most; default 200,000. */
+  maxPackets?: number;
+  /** Packets a baseline generates a label at most; default 4,000. */
+  baselinePackets?: number;
+  /** Goes into the result as it is: engine, versions, command. */
+  provenance?: Record<string, string>;
+  onProgress?: OnProgress;
+}
+
+interface Source extends EvaluatedSource {
+  traces: Trace[];
+}
+
+/**
+ * Judges captures against real ones. The reference is real captures that nothing was fitted on; everything else is
+ * compared with it: the judged captures, the remaining real ones (the floor), trivial baselines fitted on those, and
+ * yardsticks. Prompt packets are never counted.
+ *
+ * @throws NetssmError `suite_unknown`, `labels_disjoint`, and those of reading captures.
+ */
+export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluation> {
+  const { seed = 0, onProgress, maxPackets, baselinePackets = 4000 } = options;
+  const suites = checkSuites(options.suites);
+  const read = (path: string): Promise<TraceFolder> => loadTraces(path, { maxPackets, onProgress });
+  const real = await read(options.real);
+  const synthetic = options.synthetic === null ? null : await read(options.synthetic);
+  const heldOut = options.heldOut === undefined ? null : await read(options.heldOut);
+  const { reference, floor, floorKind } = splitReal(real, heldOut, seed);
+  const notes = [...cutNotes([real, synthetic, heldOut])];
+
+  const sources: Source[] = [];
+  const add = (
+    name: string,
+    role: SourceRole,
+    description: string,
+    traces: Trace[],
+    more: Partial<Source> = {},
+  ): void => {
+    sources.push({
+      name,
+      role,
+      description,
+      traces,
+      perLabel: sizes(traces),
+      refused: {},
+      promptPackets: 0,
+      ...more,
+    });
+  };
+  if (synthetic) {
+    const { traces, path, refused } = synthetic;
+    const promptPackets = traces.reduce((sum, t) => sum + t.promptPackets, 0);
+    add('synthetic', 'synthetic', `captures of ${path}`, traces, { path, refused, promptPackets });
+    notes.push(...labelNotes(labelsOf(reference), labelsOf(traces)));
+  }
+  if (floor.length > 0) {
+    add('real', 'floor', `real captures of the same labels (${floorKind})`, floor, { path: real.path });
+  }
+  for (const baseline of options.baselines ?? []) {
+    if (floor.length === 0) break;
+    onProgress?.({ done: 0, unit: 'packets', detail: `baseline ${baseline.card.name}` });
+    const { traces, refused } = await runBaseline(baseline, floor, reference, seed, baselinePackets);
+    add(baseline.card.name, 'baseline', baseline.card.description, traces, { refused });
+  }
+
+  const evaluation: Evaluation = {
+    format: 'netssm-evaluation',
+    version: 1,
+    date: new Date().toISOString(),
+    seed,
+    suites,
+    provenance: { node: process.version, ...options.provenance },
+    reference: { path: heldOut?.path ?? real.path, floorKind, perLabel: sizes(reference) },
+    sources: [],
+    similarity: [],
+    validity: [],
+    notes,
+    figures: { bitsOne: {}, histograms: {}, lanes: [] },
+  };
+  if (suites.includes('similarity')) compareAll(evaluation, reference, sources, seed);
+  if (suites.includes('validity')) {
+    for (const source of [{ name: 'reference', traces: reference }, ...sources]) {
+      const rows = [...byLabel(source.traces)].map(([label, traces]) =>
+        validityRow(source.name, label, traces),
+      );
+      if (rows.length > 0) evaluation.validity.push(...rows, poolValidity(rows));
+    }
+  }
+  evaluation.sources.unshift(...sources.map(({ traces: _, ...source }) => source));
+  evaluation.figures.lanes = lanes(reference, synthetic?.traces ?? []);
+  return evaluation;
+}
+
+/** Similarity of every source, and the yardsticks, which have no traces of their own. */
+function compareAll(
+  evaluation: Evaluation,
+  reference: Trace[],
+  sources: readonly Source[],
+  seed: number,
+): void {
+  const referenceStats = statsByLabel(reference);
+  const { similarity, figures } = evaluation;
+  figures.bitsOne.reference = bitShares(referenceStats, referenceStats);
+  const shown = new Map([['reference', referenceStats]]);
+  const floorStats = new Map<string, PacketStats>();
+  for (const source of sources) {
+    const stats = statsByLabel(source.traces);
+    similarity.push(...similarityRows(source.name, referenceStats, stats));
+    if (source.role === 'floor') for (const [label, s] of stats) floorStats.set(label, s);
+    if (source.role === 'synthetic' || source.role === 'floor') {
+      shown.set(source.name, stats);
+      figures.bitsOne[source.name] = bitShares(stats, referenceStats);
+    }
+  }
+  figures.histograms = histograms(shown);
+  const judged =
+    sources.find(({ role }) => role === 'synthetic') ?? sources.find(({ role }) => role === 'floor');
+  const size = (label: string): number => judged?.perLabel[label]?.packets ?? 0;
+  const yardstick = (name: string, description: string, stats: Map<string, PacketStats>): void => {
+    if (stats.size === 0) return;
+    similarity.push(...similarityRows(name, referenceStats, stats));
+    const perLabel = Object.fromEntries([...stats].map(([label, s]) => [label, sizeOf(s, 0)]));
+    evaluation.sources.push({
+      name,
+      role: 'yardstick',
+      description,
+      perLabel,
+      refused: {},
+      promptPackets: 0,
+    });
+  };
+  yardstick(
+    'sampling',
+    `packets drawn from the reference itself, as many as ${judged?.name ?? 'nothing'} has: the distance that sample size alone causes`,
+    resampled(reference, size, seed),
+  );
+  yardstick('other labels', 'real packets of all the other labels together', otherLabels(floorStats));
+  yardstick(
+    'constant',
+    "each bit and field always at its most frequent value in the label's real packets",
+    constantStats(floorStats),
+  );
+}
+
+async function runBaseline(
+  baseline: BaselineGenerator,
+  floor: readonly Trace[],
+  reference: readonly Trace[],
+  seed: number,
+  most: number,
+): Promise<{ traces: Trace[]; refused: Record<string, Record<string, number>> }> {
+  await baseline.fit(
+    floor.map(({ label, packets }) => ({ label, frames: packets.map(toFrame) })),
+    { seed },
+  );
+  const traces: Trace[] = [];
+  const refused: Record<string, Record<string, number>> = {};
+  const wanted = byLabel(reference);
+  for (const label of labelsOf(floor)) {
+    const packets = Math.min(
+      most,
+      (wanted.get(label) ?? []).reduce((sum, t) => sum + t.packets.length, 0),
+    );
+    if (packets === 0) continue;
+    const labelSeed = new Rng(seed).split(`${baseline.card.name}/${label}`).uint32();
+    const output = await baseline.generate({ label, packets, seed: labelSeed });
+    traces.push(traceOfFrames(label, output.frames, `${baseline.card.name}/${label}`));
+    refused[label] = output.refused;
+  }
+  return { traces, refused };
+}
+
+function toFrame(packet: Trace['packets'][number]): Frame {
+  const { data, wireLen, tsMicros, linkType } = packet;
+  return { data, wireLen, tsMicros, tsNanos: 0, linkType, interfaceId: 0 };
+}
+
+function lanes(reference: readonly Trace[], synthetic: readonly Trace[]): Evaluation['figures']['lanes'] {
+  const longest = (traces: readonly Trace[], label?: string): Trace | undefined =>
+    traces
+      .filter((t) => label === undefined || t.label === label)
+      .reduce<Trace | undefined>(
+        (best, t) => (t.packets.length > (best?.packets.length ?? 0) ? t : best),
+        undefined,
+      );
+  const common = synthetic.filter((t) => reference.some((r) => r.label === t.label));
+  const judged = longest(common);
+  const real = longest(reference, judged?.label);
+  return [...(real ? [lane('reference', real)] : []), ...(judged ? [lane('synthetic', judged)] : [])].map(
+    (l) => ({ ...l, file: basename(l.file) }),
+  );
+}
+
+export function byLabel(traces: readonly Trace[]): Map<string, Trace[]> {
+  const groups = new Map<string, Trace[]>();
+  for (const label of labelsOf(traces))
+    groups.set(
+      label,
+      traces.filter((t) => t.label === label),
+    );
+  return groups;
+}
+
+function statsByLabel(traces: readonly Trace[]): Map<string, PacketStats> {
+  return new Map(
+    [...byLabel(traces)].map(([label, group]) => [label, statsOf(group.flatMap((t) => t.packets))]),
+  );
+}
+
+function labelsOf(traces: readonly Trace[]): string[] {
+  return [...new Set(traces.map((t) => t.label))].sort();
+}
+
+function sizes(traces: readonly Trace[]): Record<string, LabelSize> {
+  return Object.fromEntries(
+    [...byLabel(traces)].map(([label, group]) => [
+      label,
+      { ...sizeOf(statsOf(group.flatMap((t) => t.packets)), group.length) },
+    ]),
+  );
+}
+
+function sizeOf(stats: PacketStats, captures: number): LabelSize {
+  const { tcp, udp } = stats.bits.packets;
+  return { captures, packets: stats.packets + stats.others, tcp, udp };
+}
+
+function checkSuites(asked: readonly string[] | undefined): Suite[] {
+  for (const name of asked ?? []) {
+    if (!SUITES.includes(name as Suite)) {
+      throw new NetssmError('suite_unknown', `unknown suite "${name}"`, {
+        hint: `Suites: ${SUITES.join(', ')}.`,
+        exitCode: 2,
+      });
+    }
+  }
+  return SUITES.filter((name) => asked === undefined || asked.includes(name));
+}
+
+function labelNotes(reference: readonly string[], judged: readonly string[]): string[] {
+  const both = judged.filter((label) => reference.includes(label));
+  if (both.length === 0) {
+    throw new NetssmError(
+      'labels_disjoint',
+      `no label is in both folders: real has ${reference.join(', ')}, synthetic has ${judged.join(', ')}`,
+      { hint: 'A label is the name of the subfolder, or the file name before -NNN.', exitCode: 2 },
+    );
+  }
+  const notes: string[] = [];
+  const only = (a: readonly string[], b: readonly string[]): string =>
+    a.filter((l) => !b.includes(l)).join(', ');
+  const extra = only(judged, reference);
+  const missing = only(reference, judged);
+  if (extra) notes.push(`Not compared, because there is no real capture of it: ${extra}.`);
+  if (missing) notes.push(`Not judged, because no capture of it was generated: ${missing}.`);
+  return notes;
+}
+
+function cutNotes(folders: readonly (TraceFolder | null)[]): string[] {
+  return folders.flatMap((folder) =>
+    folder && folder.cut.length > 0
+      ? [`Of ${folder.path} only the first packets of these labels were read: ${folder.cut.join(', ')}.`]
+      : [],
+  );
+}

@@ -1,0 +1,179 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { listCaptures, openCapture, type Frame } from '../capture';
+import { NetssmError, readJson, type OnProgress } from '../util';
+import { RoleTracker, type PacketRole } from './roles';
+
+/** One packet of a trace, as the measurements need it: header bytes and who sent it. */
+export interface TracePacket {
+  /** At most {@link KEPT_BYTES} bytes. */
+  readonly data: Uint8Array;
+  readonly wireLen: number;
+  readonly capLen: number;
+  readonly linkType: number;
+  readonly tsMicros: number;
+  /** Undefined for packets without a five-tuple. */
+  readonly role: PacketRole | undefined;
+}
+
+/** One capture file that is being judged. */
+export interface Trace {
+  readonly path: string;
+  readonly label: string;
+  /** As the folder's manifest says; undefined without one. */
+  readonly split: string | undefined;
+  /** Without the prompt packets, which are real. */
+  readonly packets: TracePacket[];
+  /** Packets at the start of the file that were a prompt, and are not counted. */
+  readonly promptPackets: number;
+}
+
+/** A folder of captures, read. */
+export interface TraceFolder {
+  readonly path: string;
+  readonly traces: Trace[];
+  /** Packets that could not be generated or decoded, by label and code, where a generator has left a record. */
+  readonly refused: Record<string, Record<string, number>>;
+  /** Generated packets that are in the captures, by label, by the same record. */
+  readonly accepted: Record<string, number>;
+  /** Labels of which not all packets were read, because there were more than the limit. */
+  readonly cut: string[];
+}
+
+/** Bytes of a packet that are kept: all headers, options included, and the start of the payload. */
+export const KEPT_BYTES = 192;
+
+export interface LoadTracesOptions {
+  /** Packets read a label at most; what is left out is named in `cut`. Default 200,000. */
+  maxPackets?: number;
+  onProgress?: OnProgress;
+}
+
+/**
+ * Reads the captures of a folder. A capture's label is, in this order: what manifest.json or generation.json in the
+ * folder says; the name of the subfolder it is in; the part of its file name before a final `-NNN`.
+ *
+ * @throws NetssmError `no_captures`, `file_unreadable`
+ */
+export async function loadTraces(path: string, options: LoadTracesOptions = {}): Promise<TraceFolder> {
+  const { maxPackets = 200_000, onProgress } = options;
+  const files = listCaptures(path);
+  const listed = readLists(path);
+  const traces: Trace[] = [];
+  const perLabel = new Map<string, number>();
+  const cut = new Set<string>();
+  for (const [i, file] of files.entries()) {
+    const known = listed.files.get(resolve(file));
+    const label = known?.label ?? labelFromPath(path, file);
+    const skip = known?.promptPackets ?? 0;
+    const packets: TracePacket[] = [];
+    let room = maxPackets - (perLabel.get(label) ?? 0);
+    const roles = new RoleTracker();
+    let seen = 0;
+    const reader = await openCapture(file);
+    try {
+      for await (const frame of reader) {
+        // Prompt packets still tell who is the client of a flow.
+        const packet = tracePacket(frame, roles);
+        if (seen++ < skip) continue;
+        if (room-- <= 0) {
+          cut.add(label);
+          break;
+        }
+        packets.push(packet);
+      }
+    } finally {
+      await reader.close();
+    }
+    perLabel.set(label, (perLabel.get(label) ?? 0) + packets.length);
+    traces.push({ path: file, label, split: known?.split, packets, promptPackets: Math.min(skip, seen) });
+    onProgress?.({ done: i + 1, total: files.length, unit: 'captures', detail: label });
+  }
+  return { path, traces, refused: listed.refused, accepted: listed.accepted, cut: [...cut] };
+}
+
+/** A trace made of frames in memory. */
+export function traceOfFrames(label: string, frames: Iterable<Frame>, path: string): Trace {
+  const roles = new RoleTracker();
+  const packets = Array.from(frames, (frame) => tracePacket(frame, roles));
+  return { path, label, split: undefined, packets, promptPackets: 0 };
+}
+
+function tracePacket(frame: Frame, roles: RoleTracker): TracePacket {
+  return {
+    // A copy: the reader may reuse its buffer.
+    data: frame.data.slice(0, KEPT_BYTES),
+    wireLen: frame.wireLen,
+    capLen: frame.data.length,
+    linkType: frame.linkType,
+    tsMicros: frame.tsMicros,
+    role: roles.role(frame.data, frame.linkType),
+  };
+}
+
+function labelFromPath(root: string, file: string): string {
+  const folder = dirname(resolve(file));
+  if (folder !== resolve(root) && resolve(file) !== resolve(root)) return basename(folder);
+  const name = basename(file).replace(/\.(pcap|pcapng|cap)(\.gz)?$/i, '');
+  return /^(.+)-\d+$/.exec(name)?.[1] ?? basename(folder);
+}
+
+interface Listed {
+  label?: string;
+  split?: string;
+  promptPackets?: number;
+}
+
+/** What manifest.json (captures) and generation.json (generated traces) of the folder say about its files. */
+function readLists(root: string): {
+  files: Map<string, Listed>;
+  refused: Record<string, Record<string, number>>;
+  accepted: Record<string, number>;
+} {
+  const files = new Map<string, Listed>();
+  const refused: Record<string, Record<string, number>> = {};
+  const accepted: Record<string, number> = {};
+  const manifest = join(root, 'manifest.json');
+  if (existsSync(manifest)) {
+    const { files: entries } = readJson<{ files?: { path: string; label?: string; split?: string }[] }>(
+      manifest,
+    );
+    for (const { path, label, split } of entries ?? []) files.set(resolve(root, path), { label, split });
+  }
+  const generation = join(root, 'generation.json');
+  if (existsSync(generation)) {
+    for (const trace of readGeneration(generation)) {
+      files.set(resolve(root, trace.file), { label: trace.label, promptPackets: trace.promptPackets });
+      accepted[trace.label] = (accepted[trace.label] ?? 0) + trace.packets;
+      const counts = (refused[trace.label] ??= {});
+      for (const [code, n] of Object.entries(trace.refused)) counts[code] = (counts[code] ?? 0) + n;
+    }
+  }
+  return { files, refused, accepted };
+}
+
+interface GeneratedFile {
+  file: string;
+  label: string;
+  promptPackets: number;
+  packets: number;
+  refused: Record<string, number>;
+}
+
+function readGeneration(path: string): GeneratedFile[] {
+  const { traces } = readJson<{
+    traces?: (Partial<GeneratedFile> & { report?: { packets?: number; refused?: Record<string, number> } })[];
+  }>(path);
+  return (traces ?? []).map((trace, i) => {
+    if (typeof trace.file !== 'string' || typeof trace.label !== 'string') {
+      throw new NetssmError('generation_invalid', `${path}: trace ${i} has no file or label`);
+    }
+    return {
+      file: trace.file,
+      label: trace.label,
+      promptPackets: trace.promptPackets ?? 0,
+      packets: trace.report?.packets ?? trace.packets ?? 0,
+      refused: trace.report?.refused ?? trace.refused ?? {},
+    };
+  });
+}
