@@ -1,5 +1,6 @@
 import type { KernelFunc, NamedTensorInfoMap, TensorInfo, DataType } from '@tensorflow/tfjs';
 import type { TF } from './engine';
+import { replaceWasmKernels } from './wasmKernels';
 
 /** Kernels on complex numbers stay away: the wasm backend cannot hold them. */
 const COMPLEX = new Set(['Complex', 'Real', 'Imag', 'ComplexAbs', 'FFT', 'IFFT']);
@@ -25,6 +26,7 @@ export async function registerWasm(tf: TF, load: (id: string) => unknown): Promi
   } catch (error) {
     return (error as Error).message.split('\n')[0];
   }
+  replaceWasmKernels(tf);
   borrowKernels(tf, 'wasm');
   return '';
 }
