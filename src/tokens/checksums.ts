@@ -1,3 +1,4 @@
+import { internetChecksum, sumWords } from '../packets/checksum';
 import type { HeaderRanges } from '../packets/locate';
 
 /** Offsets of the checksum fields that were captured whole; -1 otherwise. */
@@ -44,7 +45,7 @@ export function computeChecksums(bytes: Uint8Array, at: HeaderRanges): Checksums
   zeroChecksums(bytes, at);
   const done = { ip: false, transport: false };
   if (fields.ip >= 0 && at.ipEnd <= bytes.length) {
-    put(bytes, fields.ip, fold(sum(bytes, at.linkEnd, at.ipEnd)));
+    put(bytes, fields.ip, internetChecksum(bytes, at.linkEnd, at.ipEnd));
     done.ip = true;
   }
   const length = at.linkEnd + at.ipTotalLength - at.ipEnd;
@@ -52,9 +53,9 @@ export function computeChecksums(bytes: Uint8Array, at: HeaderRanges): Checksums
   const wellFormed = at.transport === 'tcp' ? end >= at.headerEnd : at.udpLength === length && length >= 8;
   if (fields.transport < 0 || !wellFormed || end > bytes.length || isFragment(bytes, at)) return done;
   const [from, to] = at.ipVersion === 4 ? [12, 20] : [8, 40];
-  const pseudo =
-    sum(bytes, at.linkEnd + from, at.linkEnd + to) + (at.transport === 'tcp' ? 6 : 17) + (length & 0xffff);
-  const value = fold(pseudo + sum(bytes, at.ipEnd, end));
+  const start = (at.transport === 'tcp' ? 6 : 17) + length;
+  const pseudo = sumWords(bytes, at.linkEnd + from, at.linkEnd + to, start);
+  const value = internetChecksum(bytes, at.ipEnd, end, pseudo);
   // RFC 768: 0 means "no checksum", so a computed 0 is sent as all ones.
   put(bytes, fields.transport, value === 0 && at.transport === 'udp' ? 0xffff : value);
   done.transport = true;
@@ -64,18 +65,6 @@ export function computeChecksums(bytes: Uint8Array, at: HeaderRanges): Checksums
 /** A first fragment: its datagram goes on elsewhere. */
 function isFragment(bytes: Uint8Array, at: HeaderRanges): boolean {
   return at.ipVersion === 4 && (bytes[at.linkEnd + 6] & 0x20) !== 0;
-}
-
-function sum(bytes: Uint8Array, from: number, to: number): number {
-  let total = 0;
-  for (let i = from; i < to; i += 2) total += (bytes[i] << 8) | (i + 1 < to ? bytes[i + 1] : 0);
-  return total;
-}
-
-function fold(total: number): number {
-  let value = total;
-  while (value > 0xffff) value = (value & 0xffff) + Math.floor(value / 65536);
-  return ~value & 0xffff;
 }
 
 function put(bytes: Uint8Array, at: number, value: number): void {

@@ -1,10 +1,10 @@
 import { openCapture } from '../capture';
 import type { CaptureReader, Frame } from '../capture';
-import { locateHeaders } from '../packets/locate';
+import { fiveTuple, FlowTable } from '../flows';
+import { decodePacket } from '../packets';
 import { NetssmError, ProblemCounter } from '../util';
-import { flowKey } from './flowKey';
 import type { DatasetInput } from './inputs';
-import type { Layout } from './layout';
+import type { Layout, Refusal } from './layout';
 import type { DatasetSource, SequenceUnit } from './meta';
 import { SequenceEncoder } from './session';
 import type { GapSample } from './timing';
@@ -12,6 +12,8 @@ import type { TokenFile } from './tokenFile';
 
 /** A flow that says nothing for this long is written out; its next packet begins another sequence. */
 export const FLOW_IDLE_SECONDS = 600;
+/** Flows held at once; beyond it the one silent for longest is written out early. */
+export const MAX_OPEN_FLOWS = 50_000;
 /** Tokens are written to disk in pieces of this many. */
 const FLUSH_TOKENS = 1 << 18;
 
@@ -54,28 +56,32 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
     source.packets += encoder.packets;
     source.sequences++;
   };
+  const table =
+    unit === 'flow'
+      ? new FlowTable({
+          idleTimeoutSeconds: FLOW_IDLE_SECONDS,
+          maxFlows: MAX_OPEN_FLOWS,
+          onFlow: ({ key }) => {
+            const sequence = open.get(key);
+            if (sequence) close(key, sequence);
+          },
+        })
+      : undefined;
   const take = (frame: Frame) => {
     source.frames++;
     let key = '';
-    if (unit === 'flow') {
-      const at = locateHeaders(frame.data, frame.linkType);
-      if (!at.ok) {
-        refusals.add({ code: at.code, layer: layout.name, offset: at.offset, message: at.message });
+    if (table) {
+      const packet = decodePacket(frame.data, frame.linkType);
+      const tuple = fiveTuple(packet);
+      if (!tuple) {
+        refusals.add(layoutRefusal(layout, frame));
         return;
       }
-      const found = flowKey(frame.data, at);
-      if (found === undefined) {
-        refusals.add({ code: 'ports_cut', layer: layout.name, offset: at.captured, message: 'no ports' });
-        return;
-      }
-      key = found;
-      if (source.frames % 4096 === 0) closeIdle(open, frame.tsMicros, close);
+      key = tuple.key;
+      // May end the sequence that is open under this key: a new connection, or silence.
+      table.add(frame, source.frames, packet);
     }
     let sequence = open.get(key);
-    if (sequence && unit === 'flow' && frame.tsMicros - sequence.lastMicros > FLOW_IDLE_SECONDS * 1e6) {
-      close(key, sequence);
-      sequence = undefined;
-    }
     if (!sequence) {
       sequence = { encoder: new SequenceEncoder(job.labelId, layout), lastMicros: frame.tsMicros };
       open.set(key, sequence);
@@ -109,14 +115,13 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
   problems.addAll(reader?.problems ?? []);
   source.refusals = refusals.toJSON();
   source.problems = problems.toJSON();
+  if (table && table.evicted > 0) source.problems['flow_evicted'] = table.evicted;
 }
 
-function closeIdle(
-  open: Map<string, OpenSequence>,
-  nowMicros: number,
-  close: (key: string, sequence: OpenSequence) => void,
-): void {
-  for (const [key, sequence] of [...open]) {
-    if (nowMicros - sequence.lastMicros > FLOW_IDLE_SECONDS * 1e6) close(key, sequence);
-  }
+/** Why a packet without five-tuple is not in the data set, in the layout's words where it has any. */
+function layoutRefusal(layout: Layout, frame: Frame): Refusal {
+  const result = layout.encoder().encode(frame);
+  if (!result.ok) return result.refusal;
+  const message = 'no five-tuple can be read';
+  return { code: 'no_five_tuple', layer: layout.name, offset: frame.data.length, message };
 }

@@ -127,7 +127,7 @@ describe.each(LAYOUT_NAMES.flatMap((name) => [[name, 'keep'] as const, [name, 'z
       const layout = getLayout(name, { checksums });
       const wrong: string[] = [];
       let decoded = 0;
-      for (let i = 0; i < 20000; i++) {
+      for (let i = 0; i < 5000; i++) {
         const base = [SYN, DNS, UDP6, tagged(SYN, '81 00 00 05')][rng.int(4)];
         const run = join2(base.subarray(0, rng.int(base.length + 1)), Array(rng.int(30)).fill(0) as number[]);
         for (let k = rng.int(4); k > 0 && run.length > 0; k--) run[rng.int(run.length)] = rng.int(256);
@@ -145,7 +145,7 @@ describe.each(LAYOUT_NAMES.flatMap((name) => [[name, 'keep'] as const, [name, 'z
           wrong.push(Buffer.from(run).toString('hex'));
       }
       expect(wrong).toEqual([]);
-      expect(decoded).toBeGreaterThan(5000);
+      expect(decoded).toBeGreaterThan(1200);
     });
   },
 );
