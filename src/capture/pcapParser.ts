@@ -48,6 +48,9 @@ export class PcapParser {
   private linkType = 0;
   private maxRecord = MAX_RECORD_BYTES;
   private headerBytes = RECORD_HEADER_BYTES;
+  /** Places of the two lengths in a record header: files before version 2.3 have them the other way round. */
+  private capLenAt = 8;
+  private wireLenAt = 12;
   private records = 0;
 
   constructor(
@@ -71,6 +74,7 @@ export class PcapParser {
     const magic = this.little ? word : swap32(word);
     this.nanoseconds = magic === PCAP_MAGIC.NANOSECONDS;
     if (magic === PCAP_MAGIC.MODIFIED) this.headerBytes = LONG_RECORD_HEADER_BYTES;
+    if (q.view.getUint16(q.at + 6, this.little) < 3) [this.capLenAt, this.wireLenAt] = [12, 8];
     const snapLen = q.view.getUint32(q.at + 16, this.little);
     // The upper half holds the length of the frame check sequence, where a capture has one.
     this.linkType = q.view.getUint32(q.at + 20, this.little) & 0xffff;
@@ -93,7 +97,7 @@ export class PcapParser {
     }
     if (!q.has(this.headerBytes)) return false;
     const { view, at } = q;
-    const capLen = view.getUint32(at + 8, this.little);
+    const capLen = view.getUint32(at + this.capLenAt, this.little);
     if (capLen > this.maxRecord) {
       this.damaged = true;
       this.problems.add(
@@ -114,7 +118,7 @@ export class PcapParser {
     const q = this.queue;
     const seconds = q.view.getUint32(q.at, this.little);
     const fraction = q.view.getUint32(q.at + 4, this.little);
-    const wireLen = q.view.getUint32(q.at + 12, this.little);
+    const wireLen = q.view.getUint32(q.at + this.wireLenAt, this.little);
     const unit = this.nanoseconds ? 1e9 : 1e6;
     if (fraction >= unit) {
       this.problems.add(
@@ -128,7 +132,7 @@ export class PcapParser {
       this.problems.add(
         'pcap_wire_length_short',
         'pcap',
-        q.offset + 12,
+        q.offset + this.wireLenAt,
         `record ${this.records + 1} has ${capLen} captured bytes of a packet of ${wireLen}`,
       );
     }
@@ -153,7 +157,7 @@ export class PcapParser {
   private settleHeaderLength(end: boolean): boolean {
     const q = this.queue;
     if (!q.has(RECORD_HEADER_BYTES)) return false;
-    const capLen = q.view.getUint32(q.at + 8, this.little);
+    const capLen = q.view.getUint32(q.at + this.capLenAt, this.little);
     if (capLen > this.maxRecord) return true;
     const next = RECORD_HEADER_BYTES + capLen;
     const longNext = LONG_RECORD_HEADER_BYTES + capLen;
@@ -176,8 +180,8 @@ export class PcapParser {
     const first = view.getUint32(this.queue.at, this.little);
     const seconds = view.getUint32(at, this.little);
     const fraction = view.getUint32(at + 4, this.little);
-    const capLen = view.getUint32(at + 8, this.little);
-    const wireLen = view.getUint32(at + 12, this.little);
+    const capLen = view.getUint32(at + this.capLenAt, this.little);
+    const wireLen = view.getUint32(at + this.wireLenAt, this.little);
     return (
       Math.abs(seconds - first) < 366 * 86400 &&
       fraction < (this.nanoseconds ? 1e9 : 1e6) &&
