@@ -1,0 +1,6 @@
+export { BigramGenerator } from './bigram';
+export * from './generator';
+export { MarginalsGenerator } from './marginals';
+export { ShuffledFieldsGenerator } from './shuffledFields';
+export { TokenGenerator, type DrawPacket } from './tokenGenerator';
+export { trivialBaselines } from './trivial';
