@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describePrograms, describeSet, readManifest, sha256, writeManifest } from './lib/manifest.mjs';
-import { removeNamespaces } from './lib/network.mjs';
+import { listNamespaces, removeNamespaces } from './lib/network.mjs';
 import { makeCertificate } from './lib/nginx.mjs';
-import { run } from './lib/process.mjs';
+import { sleep } from './lib/process.mjs';
 import { runSession } from './lib/session.mjs';
 import { PROFILES } from './profiles/index.mjs';
 
@@ -59,14 +59,16 @@ for (let n = 1; n <= sessions; n++)
 
 mkdirSync(values.out, { recursive: true });
 const manifest = readManifest(values.out);
-const command = `node data/testbed/make.mjs --seed ${seed} --sessions ${sessions}`;
+const command =
+  `node data/testbed/make.mjs --seed ${seed} --sessions ${sessions}` +
+  (values['test-share'] === '0.25' ? '' : ` --test-share ${values['test-share']}`);
 manifest.made = { ...versions, seed, command };
 const have = new Set(manifest.files.map((f) => `${f.path} ${f.seed}`));
 const todo = wanted.filter((s) => !have.has(`${s.path} ${s.seed}`));
 console.log(`${wanted.length} sessions, ${todo.length} to make, ${jobs} at a time`);
 
 const temporary = mkdtempSync(join(tmpdir(), 'netssm-testbed-'));
-const run_ = `nssm${process.pid}`;
+const runName = `nssm${process.pid}`;
 let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.on(signal, async () => {
@@ -80,10 +82,14 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 const started = Date.now();
 let made = 0;
 const failures = [];
+let workers = Promise.resolve();
 try {
   await makeCertificate(temporary);
   for (const profile of profiles) await profile.prepare?.(temporary);
-  await Promise.all(Array.from({ length: Math.min(jobs, todo.length) }, (_, slot) => worker(slot)));
+  workers = Promise.all(Array.from({ length: Math.min(jobs, todo.length) }, (_, slot) => worker(slot)));
+  await workers;
+} catch (error) {
+  if (!stopping) throw error; // a stopped run fails where it was stopped
 } finally {
   if (!stopping) await cleanUp();
 }
@@ -99,10 +105,12 @@ if (!stopping) {
 /** Takes sessions from the list until none is left; a failed one is tried once more. */
 async function worker(slot) {
   for (let item; !stopping && (item = todo.shift());) {
-    const prefix = `${run_}-${slot}`;
+    const prefix = `${runName}-${slot}`;
     try {
       const where = { prefix, shared: temporary, temporary, seed: item.seed };
-      keep(item, await runSession(item.profile, where));
+      const result = await runSession(item.profile, where);
+      if (stopping) return;
+      keep(item, result);
     } catch (error) {
       if (stopping) return;
       if (item.again) failures.push(`${item.path}: ${error.message}`);
@@ -132,12 +140,16 @@ function keep({ profile, split, path, seed }, { pcap, summary, conditions }) {
   );
 }
 
-/** Removes every namespace of this run and the temporary folder. */
+/** Removes every namespace of this run and the temporary folder, once the sessions have ended. */
 async function cleanUp() {
-  const names = (await run(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0]);
-  const ours = names.filter((name) => name.startsWith(`${run_}-`));
-  await removeNamespaces(ours);
-  for (const name of ours) rmSync(`/etc/netns/${name}`, { recursive: true, force: true });
+  let running = true;
+  workers.finally(() => (running = false));
+  for (let ours = [], tries = 0; tries < 50 && (running || ours.length > 0 || tries === 0); tries++) {
+    ours = (await listNamespaces()).filter((name) => name.startsWith(`${runName}-`));
+    await removeNamespaces(ours);
+    for (const name of ours) rmSync(`/etc/netns/${name}`, { recursive: true, force: true });
+    await sleep(0.1);
+  }
   rmSync(temporary, { recursive: true, force: true });
 }
 

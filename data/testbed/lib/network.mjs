@@ -153,14 +153,17 @@ export async function buildNetwork(prefix, c, folder) {
   return { client, server, remove };
 }
 
-/** Ends what runs in our namespaces, by process id, and deletes them. */
+/**
+ * Ends what runs in our namespaces, by process id, and deletes them. One that has gone meanwhile
+ * (a stopped run and its sessions clean up at the same time) is no error.
+ */
 export async function removeNamespaces(names) {
-  const existing = (await run(['ip', 'netns', 'list'])).split('\n').map((l) => l.split(' ')[0]);
+  const existing = await listNamespaces();
   const ours = names.filter((name) => existing.includes(name));
   for (const signal of ['SIGTERM', 'SIGKILL']) {
     let left = 0;
     for (const ns of ours)
-      for (const pid of (await run(['ip', 'netns', 'pids', ns])).split('\n').filter(Boolean)) {
+      for (const pid of (await output(['ip', 'netns', 'pids', ns])).split('\n').filter(Boolean)) {
         left++;
         try {
           process.kill(Number(pid), signal);
@@ -170,8 +173,15 @@ export async function removeNamespaces(names) {
       }
     if (left > 0) await sleep(0.15);
   }
-  for (const ns of ours) await run(['ip', 'netns', 'del', ns]);
+  for (const ns of ours) await output(['ip', 'netns', 'del', ns]);
 }
+
+/** The names of all network namespaces. */
+export async function listNamespaces() {
+  return (await output(['ip', 'netns', 'list'])).split('\n').map((line) => line.split(' ')[0]);
+}
+
+const output = async (command) => (await start(command, { input: '' }).done).stdout;
 
 /** dnsmasq as the resolver that knows every name of the session, with long TXT records. */
 async function startResolver(server, c, folder) {
