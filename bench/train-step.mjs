@@ -1,6 +1,6 @@
 // Milliseconds of one training step (forward, loss, backward) and where they go.
 //   node bench/train-step.mjs [--engine wasm] [--d_model 128] [--n_layer 4] [--d_state 64] [--headdim 64]
-//                             [--chunk_size 64] [--B 1] [--L 1024] [--packed] [--seconds 3] [--profile]
+//                             [--chunk_size 64] [--B 1] [--L 1024] [--packed] [--seconds 3] [--profile [--shapes]]
 // Needs a build (npm run build).
 import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
@@ -15,11 +15,18 @@ const { values: args } = parseArgs({
     engine: { type: 'string', default: 'auto' },
     packed: { type: 'boolean' },
     profile: { type: 'boolean' },
+    shapes: { type: 'boolean' },
     seconds: { type: 'string', default: '3' },
     ...Object.fromEntries(
-      Object.entries({ d_model: 128, n_layer: 4, d_state: 64, headdim: 64, chunk_size: 64, B: 1, L: 1024 }).map(
-        ([name, value]) => [name, { type: 'string', default: String(value) }],
-      ),
+      Object.entries({
+        d_model: 128,
+        n_layer: 4,
+        d_state: 64,
+        headdim: 64,
+        chunk_size: 64,
+        B: 1,
+        L: 1024,
+      }).map(([name, value]) => [name, { type: 'string', default: String(value) }]),
     ),
   },
 });
@@ -35,28 +42,46 @@ const engine = await useEngine(args.engine);
 const { tf } = engine;
 const rng = new Rng(1);
 const params = model.toParams(tf, model.initWeights(config, rng));
-const ids = (limit) => tf.tensor2d(Int32Array.from({ length: B * L }, () => rng.int(limit)), [B, L], 'int32');
+const ids = (limit) =>
+  tf.tensor2d(
+    Int32Array.from({ length: B * L }, () => rng.int(limit)),
+    [B, L],
+    'int32',
+  );
 const [tokens, targets, mask] = [ids(256), ids(256), tf.ones([B, L])];
-const starts = args.packed ? tf.tensor2d(Int32Array.from({ length: B * L }, (_, i) => (i % 300 ? 0 : 1)), [B, L], 'int32') : undefined;
+const starts = args.packed
+  ? tf.tensor2d(
+      Int32Array.from({ length: B * L }, (_, i) => (i % 300 ? 0 : 1)),
+      [B, L],
+      'int32',
+    )
+  : undefined;
 
 /** One step; reading a gradient waits for engines that compute later. */
 function step() {
   const started = performance.now();
-  const { gradients, states } = model.chunkedLossAndGradients(tf, config, params, tokens, targets, mask, { starts });
+  const cpu = process.cpuUsage();
+  const { gradients, states } = model.chunkedLossAndGradients(tf, config, params, tokens, targets, mask, {
+    starts,
+  });
   gradients['backbone.embedding.weight'].dataSync();
   tf.dispose(Object.values(gradients));
   model.disposeStates(states);
-  return performance.now() - started;
+  const { user, system } = process.cpuUsage(cpu);
+  return { wall: performance.now() - started, cpu: (user + system) / 1000 };
 }
 
 step();
 step();
-const times = [];
-for (const end = performance.now() + 1000 * n('seconds'); performance.now() < end; ) times.push(step());
-times.sort((a, b) => a - b);
-const median = times[times.length >> 1];
+const runs = [];
+for (const end = performance.now() + 1000 * n('seconds'); performance.now() < end;) runs.push(step());
+const middle = (key) => runs.map((run) => run[key]).sort((a, b) => a - b)[runs.length >> 1];
+const median = middle('wall');
 const parameters = Object.values(params).reduce((sum, p) => sum + p.size, 0);
-const matrix = Object.entries(params).reduce((sum, [name, p]) => sum + (/(proj|embedding)\.weight$/.test(name) ? p.size : 0), 0);
+const matrix = Object.entries(params).reduce(
+  (sum, [name, p]) => sum + (/(proj|embedding)\.weight$/.test(name) ? p.size : 0),
+  0,
+);
 console.log(
   JSON.stringify({
     engine: engine.name,
@@ -68,9 +93,9 @@ console.log(
     L,
     packed: Boolean(args.packed),
     parameters,
-    steps: times.length,
+    steps: runs.length,
     medianMs: Number(median.toFixed(1)),
-    bestMs: Number(times[0].toFixed(1)),
+    medianCpuMs: Number(middle('cpu').toFixed(1)), // what counts on a machine with other work
     tokensPerSecond: Math.round((1000 * B * L) / median),
     matrixGflops: Number(((6 * matrix * B * L) / median / 1e6).toFixed(1)),
     memoryMB: Math.round(process.memoryUsage().rss / 1e6),
@@ -80,26 +105,34 @@ console.log(
 if (args.profile) {
   // Every kernel of a step, timed where it is called: exact for engines that compute at once (wasm, native, cpu).
   const spent = new Map();
+  const shapes = args.shapes
+    ? (call) =>
+        ` ${Object.values(call.inputs).map((x) => `[${x?.shape}]`)}${call.attrs?.transposeA ? ' TA' : ''}${call.attrs?.transposeB ? ' TB' : ''}`
+    : () => '';
   for (const kernel of tf.getKernelsForBackend(engine.name)) {
     const { kernelName, kernelFunc } = kernel;
     tf.unregisterKernel(kernelName, engine.name);
     tf.registerKernel({
       ...kernel,
       kernelFunc: (call) => {
-        const started = performance.now();
+        const started = process.cpuUsage();
         const result = kernelFunc(call);
-        const entry = spent.get(kernelName) ?? { ms: 0, calls: 0, elements: 0 };
-        entry.ms += performance.now() - started;
+        const key = kernelName + shapes(call);
+        const entry = spent.get(key) ?? { ms: 0, calls: 0, elements: 0 };
+        const { user, system } = process.cpuUsage(started);
+        entry.ms += (user + system) / 1000;
         entry.calls++;
         for (const out of [result].flat()) entry.elements += out.shape.reduce((a, b) => a * b, 1);
-        spent.set(kernelName, entry);
+        spent.set(key, entry);
         return result;
       },
     });
   }
   const total = step();
   for (const [name, { ms, calls, elements }] of [...spent].sort((a, b) => b[1].ms - a[1].ms)) {
-    console.log(`${name.padEnd(24)} ${ms.toFixed(1).padStart(8)} ms ${String(calls).padStart(5)} calls ${(elements / 1e6).toFixed(2).padStart(8)} M elements`);
+    console.log(
+      `${name.padEnd(24)} ${ms.toFixed(1).padStart(8)} ms ${String(calls).padStart(5)} calls ${(elements / 1e6).toFixed(2).padStart(8)} M elements`,
+    );
   }
-  console.log(`${'all, calls included'.padEnd(24)} ${total.toFixed(1).padStart(8)} ms`);
+  console.log(`${'all, calls included'.padEnd(24)} ${total.cpu.toFixed(1).padStart(8)} ms`);
 }

@@ -6,3 +6,4 @@ export * from './loss';
 export * from './mamba2';
 export * from './params';
 export * from './safetensors';
+export * from './step';

@@ -4,7 +4,7 @@ import type { TF } from './engine';
 /*
  * Replacements for kernels of tfjs's WebAssembly backend (4.22) that waste most of a training step:
  *   BatchMatMul  only plain A B without batch reaches the fast code (XNNPACK); the rest is a scalar loop 20 times slower
- *   Identity     copies, and autodiff calls it for every tensor that it saves
+ *   Identity     copies, and autodiff calls it for every tensor that it saves; Cast to the type it has, likewise
  *   Slice, Split copy their whole input first
  *   Sum, Transpose over leading or middle axes go through an element-wise walk
  * They work on the backend's own memory in place: a typed array over the WebAssembly heap is as fast as any other.
@@ -120,9 +120,14 @@ function sum(tf: TF, { inputs: { x }, attrs, backend }: Call): TensorInfo | unde
   const total = new Float64Array(inner);
   for (let o = 0; o < outer; o++) {
     total.fill(0);
-    for (let r = 0, at = o * rows * inner; r < rows; r++, at += inner) {
-      for (let i = 0; i < inner; i++) total[i] += from[at + i];
+    let at = o * rows * inner;
+    let r = 0;
+    for (; r + 4 <= rows; r += 4, at += 4 * inner) {
+      const [at1, at2, at3] = [at + inner, at + 2 * inner, at + 3 * inner];
+      for (let i = 0; i < inner; i++)
+        total[i] += from[at + i] + from[at1 + i] + from[at2 + i] + from[at3 + i];
     }
+    for (; r < rows; r++, at += inner) for (let i = 0; i < inner; i++) total[i] += from[at + i];
     to.set(total, o * inner);
   }
   return out;
