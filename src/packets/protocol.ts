@@ -48,7 +48,7 @@ export interface EncodeLayer {
 }
 
 /** One protocol: everything the packet code knows of it is in its own file. */
-export interface Protocol<Name extends string = string, Fields = any> {
+export interface Protocol<Name extends string = string, Fields = unknown> {
   readonly name: Name;
   /** Where it is found: under which key of which protocol's table. */
   readonly under: readonly (readonly [parent: string, key: number])[];
