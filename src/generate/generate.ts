@@ -1,0 +1,157 @@
+import { availableParallelism } from 'node:os';
+import type { Frame } from '../capture/frame';
+import { NetssmError } from '../util';
+import type { OnProgress } from '../util';
+import { decodeTrace, readPrompt } from './decode';
+import type { DecodeHooks } from './decode';
+import type { LoadedModel } from './model';
+import { buildPrompt } from './prompt';
+import { validateSampling } from './sampling';
+import type { Sampling } from './sampling';
+import { toJob } from './spec';
+import type { TraceSpec } from './spec';
+import type { GeneratedTrace } from './trace';
+import { runInWorkers, workerScript } from './workers';
+
+/** A packet, the moment it is there. With several jobs the traces' packets come interleaved. */
+export interface PacketEvent {
+  /** Index of the trace. */
+  trace: number;
+  frame: Frame;
+  /** True for the prompt's packets. */
+  prompt: boolean;
+}
+
+export interface GenerateRequest {
+  model: LoadedModel;
+  label: string;
+  /** Usable packets to draw, the prompt's not counted. A model may end a trace earlier: see `continueAfterEnd`. */
+  packets?: number;
+  /** Tokens to draw at most, the prompt's not counted. */
+  tokens?: number;
+  /** Number of traces. Default 1. */
+  count?: number;
+  /** Default 0. Trace i depends on the seed, the label and i only, not on `count` or `jobs`. */
+  seed?: number;
+  sampling?: Sampling;
+  /** The trace goes on from these packets: the first ones of a real capture. */
+  prompt?: readonly Frame[];
+  /** `<|endoftext|>` is never drawn, so a trace has the length asked for. Default false: the model may end it. */
+  continueAfterEnd?: boolean;
+  /** Fix lengths and checksums ({@link repairFrame}); the reports count what was changed. Default false. */
+  repair?: boolean;
+  /** Time of the first packet where there is no prompt; microseconds since 1970. */
+  startMicros?: number;
+  /** Threads. Default: one a trace, up to the cores there are. The result does not depend on it. */
+  jobs?: number;
+  onProgress?: OnProgress;
+  onPacket?: (event: PacketEvent) => void;
+  /** Aborting keeps the traces that are done and the beginnings of those under way. */
+  signal?: AbortSignal;
+}
+
+/** Packets of a trace where the request names neither packets nor tokens. */
+export const DEFAULT_PACKETS = 1000;
+/** 2024-01-01 00:00 UTC: a fixed time, so that the same seed gives the same file. */
+export const DEFAULT_START_MICROS = 1_704_067_200_000_000;
+
+/**
+ * Draws traces from a model. The same request gives the same traces on any machine with the same arithmetic.
+ *
+ * @throws NetssmError `label_unknown`, `sampling_invalid`, `request_invalid`, `prompt_unusable`, `worker_failed`.
+ */
+export async function generateTraces(request: GenerateRequest): Promise<GeneratedTrace[]> {
+  const { model, count = 1, onPacket, signal } = request;
+  const spec = toSpec(request);
+  const progress = new Progress(request, count, spec);
+  const jobs = Math.min(count, request.jobs ?? availableParallelism());
+  const script = jobs > 1 && model.files ? workerScript() : undefined;
+  if (script && model.files) {
+    return runInWorkers({
+      script,
+      files: model.files,
+      spec,
+      count,
+      jobs,
+      onPacket,
+      onTokens: progress.update,
+      signal,
+    });
+  }
+  const traces: GeneratedTrace[] = [];
+  if (count === 0 || signal?.aborted) return traces;
+  const start = readPrompt(model.stepper, spec.prompt, spec.logitsLength);
+  for (let index = 0; index < count && !signal?.aborted; index++) {
+    const hooks: DecodeHooks = {
+      aborted: () => signal?.aborted ?? false,
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      onTokens: (tokens, packets) => progress.update(index, tokens, packets),
+      onFrame: onPacket && ((frame, prompt) => onPacket({ trace: index, frame, prompt })),
+    };
+    traces.push(await decodeTrace(model.stepper, toJob(spec, index), start, hooks));
+  }
+  return traces;
+}
+
+function toSpec(request: GenerateRequest): TraceSpec {
+  const { model, label, count = 1, seed = 0, jobs, packets, tokens } = request;
+  const problems: string[] = [];
+  for (const [name, value, least] of [
+    ['packets', packets, 1],
+    ['tokens', tokens, 1],
+    ['jobs', jobs, 1],
+    ['count', count, 0],
+    ['seed', seed, 0],
+  ] as const) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least))
+      problems.push(`${name} must be a whole number of at least ${least}, not ${value}`);
+  }
+  if (problems.length > 0) throw new NetssmError('request_invalid', problems.join('; '), { exitCode: 2 });
+  const bounded = packets !== undefined || tokens !== undefined;
+  return {
+    label,
+    seed,
+    prompt: buildPrompt(model.vocabulary, model.layout, label, request.prompt),
+    layout: model.layout.name,
+    checksums: model.checksums,
+    sampling: validateSampling(request.sampling ?? {}),
+    logitsLength: model.logitsLength,
+    packets: packets ?? (bounded ? Infinity : DEFAULT_PACKETS),
+    tokens: tokens ?? Infinity,
+    continueAfterEnd: request.continueAfterEnd ?? false,
+    repair: request.repair ?? false,
+    timing: model.timing?.labels[label],
+    startMicros: request.startMicros ?? DEFAULT_START_MICROS,
+  };
+}
+
+/** Sums the traces' progress: packets where a number of them was asked for, else tokens. */
+class Progress {
+  private readonly tokens: number[];
+  private readonly packets: number[];
+  private readonly started = Date.now();
+
+  constructor(
+    private readonly request: GenerateRequest,
+    private readonly count: number,
+    private readonly spec: TraceSpec,
+  ) {
+    this.tokens = new Array<number>(count).fill(0);
+    this.packets = new Array<number>(count).fill(0);
+  }
+
+  readonly update = (trace: number, tokens: number, packets: number): void => {
+    this.tokens[trace] = tokens;
+    this.packets[trace] = packets;
+    const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
+    const drawn = sum(this.tokens);
+    const rate = drawn / Math.max(1e-3, (Date.now() - this.started) / 1000);
+    const byPackets = this.spec.packets < Infinity;
+    this.request.onProgress?.({
+      done: byPackets ? sum(this.packets) : drawn,
+      total: this.count * (byPackets ? this.spec.packets : this.spec.tokens),
+      unit: byPackets ? 'packets' : 'tokens',
+      detail: `${Math.round(rate).toLocaleString('en')} tokens/s`,
+    });
+  };
+}

@@ -1,0 +1,13 @@
+/**
+ * A model that reads one token at a time: what decoding needs of it. `StepModel` of the model folder is one; tests use
+ * a table.
+ */
+export interface Stepper<State = unknown> {
+  /** The state before any token. */
+  newState(): State;
+  copyState(state: State): State;
+  /** Reads a token, changes the state in place and writes the logits of the next token. */
+  step(state: State, token: number, logits: Float32Array): void;
+  /** Reads several tokens; the logits are those after the last. */
+  prefill(state: State, tokens: ArrayLike<number>, logits: Float32Array): void;
+}

@@ -1,0 +1,41 @@
+import type { Frame } from '../capture/frame';
+import type { PlacedRefusal } from '../tokens';
+
+/**
+ * Why a trace ended.
+ * - `packets`, `tokens`: the length asked for. `end`: the model drew `<|endoftext|>`.
+ * - `unusable`: so few runs were packets that the asked number was out of reach.
+ * - `aborted`: from outside; what was done is kept.
+ */
+export type StopReason = 'packets' | 'tokens' | 'end' | 'unusable' | 'aborted';
+
+/** What happened while a trace was drawn. Says the same for the same seed, whatever the machine. */
+export interface TraceReport {
+  /** Tokens drawn; those of the prompt are not counted. */
+  tokens: number;
+  /** Packets drawn and usable; those of the prompt are not counted. */
+  packets: number;
+  stopped: StopReason;
+  /** Runs of tokens that are no packet, by code. `unfinished`: the last one, cut by the length asked for. */
+  refused: Record<string, number>;
+  /** The same one by one: code, message, place in the sequence. */
+  refusals: PlacedRefusal[];
+  /** Oddities of usable packets (contradicting lengths, cut headers ...), by code. */
+  problems: Record<string, number>;
+  /** Packets of the prompt that the layout cannot hold, by code. */
+  promptRefused: Record<string, number>;
+  /** What repair changed, by what; empty unless repair was asked for. */
+  repaired: Record<string, number>;
+}
+
+/** One generated capture: the prompt's packets, then the drawn ones. */
+export interface GeneratedTrace {
+  label: string;
+  /** Index in the request: with the seed it names the trace. */
+  index: number;
+  seed: number;
+  frames: Frame[];
+  /** How many of `frames`, at the beginning, come from the prompt. Never count them as generated. */
+  promptPackets: number;
+  report: TraceReport;
+}

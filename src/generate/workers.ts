@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { MambaConfig, Weights } from '../model';
+import { NetssmError, projectRoot } from '../util';
+import type { PacketEvent } from './generate';
+import type { TraceSpec } from './spec';
+import type { GeneratedTrace } from './trace';
+
+/** What a worker gets when it starts. */
+export interface WorkerStart {
+  config: MambaConfig;
+  weights: Weights;
+  spec: TraceSpec;
+  /** Whether packets are wanted as they come. */
+  packets: boolean;
+  /** Shared: element 0 is set when all shall stop. */
+  control: Int32Array;
+}
+
+/** Main thread to worker: draw this trace. */
+export type ToWorker = { run: number };
+
+/** Worker to main thread. */
+export type FromWorker =
+  | { ready: true }
+  | { packet: PacketEvent }
+  | { index: number; tokens: number; packets: number }
+  | { trace: GeneratedTrace };
+
+/** The compiled worker: beside this file, or in dist/ when run from the sources. Undefined: not built. */
+export function workerScript(): string | undefined {
+  return [join(__dirname, 'worker.js'), join(projectRoot, 'dist', 'generate', 'worker.js')].find((path) =>
+    existsSync(path),
+  );
+}
+
+export interface WorkerRun {
+  script: string;
+  files: { config: MambaConfig; weights: Weights };
+  spec: TraceSpec;
+  count: number;
+  jobs: number;
+  onPacket?: (event: PacketEvent) => void;
+  onTokens: (trace: number, tokens: number, packets: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Draws `count` traces in `jobs` threads; the weights are in memory once. */
+export async function runInWorkers(run: WorkerRun): Promise<GeneratedTrace[]> {
+  const { count, signal } = run;
+  if (count === 0 || signal?.aborted) return [];
+  const control = new Int32Array(new SharedArrayBuffer(4));
+  const data: WorkerStart = {
+    config: run.files.config,
+    weights: shareWeights(run.files.weights),
+    spec: run.spec,
+    packets: run.onPacket !== undefined,
+    control,
+  };
+  const traces: GeneratedTrace[] = [];
+  let next = 0;
+  const abort = () => Atomics.store(control, 0, 1);
+  signal?.addEventListener('abort', abort);
+  const workers = Array.from({ length: run.jobs }, () => new Worker(run.script, { workerData: data }));
+  try {
+    await Promise.all(
+      workers.map(
+        (worker) =>
+          new Promise<void>((resolve, reject) => {
+            const giveNext = () => {
+              if (next >= count || signal?.aborted) resolve();
+              else worker.postMessage({ run: next++ } satisfies ToWorker);
+            };
+            worker.on('message', (message: FromWorker) => {
+              if ('packet' in message) run.onPacket?.(message.packet);
+              else if ('index' in message) run.onTokens(message.index, message.tokens, message.packets);
+              else {
+                if ('trace' in message) traces.push(message.trace);
+                giveNext();
+              }
+            });
+            worker.on('error', (cause: Error) =>
+              reject(
+                new NetssmError('worker_failed', `a generating thread failed: ${cause.message}`, { cause }),
+              ),
+            );
+            worker.on('exit', (code) =>
+              reject(new NetssmError('worker_failed', `a generating thread ended with code ${code}`)),
+            );
+          }),
+      ),
+    );
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    await Promise.all(workers.map((worker) => worker.removeAllListeners('exit').terminate()));
+  }
+  return traces.sort((a, b) => a.index - b.index);
+}
+
+function shareWeights(weights: Weights): Weights {
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, { shape, data }]) => {
+      const shared = new Float32Array(new SharedArrayBuffer(data.byteLength));
+      shared.set(data);
+      return [name, { shape, data: shared }];
+    }),
+  );
+}
