@@ -1,0 +1,77 @@
+// The kernels, one table of function pointers per instruction set. Everything here takes plain pointers and sizes that
+// the caller has checked; `binding.cpp` is the only file that knows about JavaScript.
+#pragma once
+#include <cstdint>
+
+namespace netssm {
+
+constexpr int kMaxRank = 8;
+
+// C[batch] = op(A) op(B), row-major. op(A) is m x k: stored [m, k], or [k, m] when transA; likewise B.
+// Item i of the batch reads A at (i % batchA) and B at (i % batchB).
+struct GemmArgs {
+  bool transA, transB;
+  int64_t m, n, k;
+  const float* a;
+  const float* b;
+  float* c;
+  int64_t batch, batchA, batchB;
+  const float* bias;  // n values added to every row, or null
+};
+
+// Elementwise loops over at most kMaxRank collapsed dimensions; strides in elements, 0 repeats.
+struct Nd {
+  int rank;
+  int64_t shape[kMaxRank];
+  int64_t a[kMaxRank];
+  int64_t b[kMaxRank];
+  int64_t c[kMaxRank];
+};
+
+enum Binary : int { Add, Sub, Mul, Div, Max, Min, SqDiff, Binaries };
+enum Compare : int { Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, Compares };
+enum Unary : int {
+  Exp, Log, Log1p, Expm1, Sigmoid, Softplus, Tanh, Neg, Square, Sqrt, Rsqrt, Reciprocal, Relu, Relu6, Elu, LeakyRelu,
+  Abs, Sign, Step, Floor, Ceil, Round, Clip, Erf, Selu, Silu, Copy, ScaleShift, Unaries
+};
+enum Reduce : int { ReduceSum, ReduceMax, ReduceMin, ReduceProd, Reduces };
+enum Cast : int { FloatToInt, IntToFloat, FloatToBool, IntToBool, ByteToFloat, ByteToInt, Casts };
+
+struct Kernels {
+  const char* name;
+  void (*gemm)(const GemmArgs&);
+  void (*binary)(int op, const Nd&, const float* a, const float* b, float* out);
+  void (*binaryInt)(int op, const Nd&, const int32_t* a, const int32_t* b, int32_t* out);
+  void (*compare)(int op, const Nd&, const float* a, const float* b, uint8_t* out);
+  void (*unary)(int op, int64_t n, const float* x, float* out, float p0, float p1);
+  void (*select)(int64_t n, int64_t inner, const uint8_t* condition, const float* t, const float* e, float* out);
+  void (*addN)(int64_t n, int count, const float* const* inputs, float* out);
+  // x is [outer, reduce, inner]; out is [outer, inner], times `scale` at the end (sums).
+  void (*reduce)(int op, int64_t outer, int64_t reduce, int64_t inner, const float* x, float* out, float scale);
+  void (*argReduce)(bool max, int64_t outer, int64_t reduce, int64_t inner, const float* x, int32_t* out);
+  void (*softmax)(bool log, int64_t rows, int64_t columns, const float* x, float* out);
+  // x is [outer, length, inner].
+  void (*cumulate)(bool product, bool exclusive, bool reverse, int64_t outer, int64_t length, int64_t inner,
+                   const float* x, float* out);
+  void (*cast)(int op, int64_t n, const void* x, void* out);
+  // [batch, rows, columns] to [batch, columns, rows] of 4-byte elements.
+  void (*transpose2d)(int64_t batch, int64_t rows, int64_t columns, const float* x, float* out);
+  void (*fill)(int64_t n, float value, float* out);
+  // out[segment[i], :] += x[i, :]; out is zeroed first.
+  void (*segmentSum)(int64_t rows, int64_t inner, int64_t segments, const int32_t* ids, const float* x, float* out);
+};
+
+const Kernels* kernelsAvx512();
+const Kernels* kernelsAvx2();
+const Kernels* kernelsNeon();
+const Kernels* kernelsScalar();
+
+// The best set this processor runs, or the one NETSSM_ISA names (avx512, avx2, neon, scalar) where it can.
+const Kernels& kernels();
+// False (and no change) where this processor or this build lacks it.
+bool selectKernels(const char* name);
+
+// Copies rank-n boxes: out[i . c] = x[i . a] for all i in shape, elements of 1, 4 or 8 bytes.
+void stridedCopy(const Nd& nd, int bytes, const void* x, void* out);
+
+}  // namespace netssm

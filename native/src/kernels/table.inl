@@ -1,0 +1,22 @@
+// The kernels of one instruction set, put together. Included once by each file of targets/.
+#include "../memory.h"
+#include "../kernels.h"
+#include "../thread_pool.h"
+#include "math.inl"
+#include "gemm.inl"
+#include "elementwise.inl"
+#include "reduce.inl"
+#include "transpose.inl"
+
+namespace netssm {
+namespace NETSSM_ISA {
+
+static const Kernels table = {
+    NETSSM_ISA_NAME,       gemm::run,           elementwise::binary, elementwise::binaryInt, elementwise::compare,
+    elementwise::unary,    elementwise::select, elementwise::addN,   reduction::reduce,      reduction::argReduce,
+    reduction::softmax,    reduction::cumulate, elementwise::cast,   layout::transpose2d,    elementwise::fill,
+    reduction::segmentSum,
+};
+
+}  // namespace NETSSM_ISA
+}  // namespace netssm

@@ -1,0 +1,112 @@
+/** Arrays that a kernel reads or writes. */
+export type Values = Float32Array | Int32Array | Uint8Array;
+
+/**
+ * The compiled library (`native/src/binding.cpp`). Every function checks sizes and types and throws RangeError or
+ * TypeError; none allocates. Shapes and strides travel in `params`, which the library reads during the call:
+ * `[rank, ...shape, ...strides of the first array, ...strides of the second]` unless said otherwise.
+ */
+export interface Addon {
+  readonly params: Int32Array;
+  /** `params` = [transA, transB, m, n, k, batch, batchA, batchB]; bias has n values and is added to every row. */
+  gemm(a: Float32Array, b: Float32Array, out: Float32Array, bias: Float32Array | null): void;
+  binary(op: number, a: Values, b: Values, out: Values): void;
+  compare(op: number, a: Float32Array, b: Float32Array, out: Uint8Array): void;
+  unary(op: number, x: Float32Array, out: Float32Array, p0: number, p1: number): void;
+  /** `inner` consecutive values follow each condition. */
+  select(condition: Uint8Array, t: Float32Array, e: Float32Array, out: Float32Array, inner: number): void;
+  addN(out: Float32Array, ...inputs: Float32Array[]): void;
+  /** x is [outer, n, inner]; the result is multiplied by `scale`. */
+  reduce(
+    op: number,
+    x: Float32Array,
+    out: Float32Array,
+    outer: number,
+    n: number,
+    inner: number,
+    scale: number,
+  ): void;
+  argReduce(max: number, x: Float32Array, out: Int32Array, outer: number, n: number, inner: number): void;
+  softmax(log: number, x: Float32Array, out: Float32Array, rows: number, columns: number): void;
+  /** flags: 1 product, 2 exclusive, 4 reverse. */
+  cumulate(flags: number, x: Float32Array, out: Float32Array, outer: number, n: number, inner: number): void;
+  cast(op: number, x: Values, out: Values): void;
+  transpose2d(x: Values, out: Values, batch: number, rows: number, columns: number): void;
+  fill(out: Float32Array, value: number): void;
+  segmentSum(
+    ids: Int32Array,
+    x: Float32Array,
+    out: Float32Array,
+    rows: number,
+    inner: number,
+    segments: number,
+  ): void;
+  /** out[outOffset + i . c] = x[xOffset + i . a] for every i in shape. */
+  stridedCopy(x: Values, xOffset: number, out: Values, outOffset: number): void;
+  /** x [batch, outer, size, inner], ids [batch, n] -> out [batch, outer, n, inner]. */
+  gather(
+    x: Values,
+    ids: Int32Array,
+    out: Values,
+    batch: number,
+    outer: number,
+    size: number,
+    inner: number,
+  ): void;
+  /** The number of threads that share a job; with an argument, sets it first. */
+  threads(count?: number): number;
+  isa(): string;
+  /** Switches to another instruction set; false where this processor or build lacks it. */
+  isa(name: string): boolean;
+}
+
+/** Operation numbers, in the order of the enumerations in `native/src/kernels.h`. */
+export const BINARY = {
+  Add: 0,
+  Sub: 1,
+  Multiply: 2,
+  RealDiv: 3,
+  Maximum: 4,
+  Minimum: 5,
+  SquaredDifference: 6,
+};
+export const COMPARE = { Less: 0, LessEqual: 1, Greater: 2, GreaterEqual: 3, Equal: 4, NotEqual: 5 };
+export const UNARY = {
+  Exp: 0,
+  Log: 1,
+  Log1p: 2,
+  Expm1: 3,
+  Sigmoid: 4,
+  Softplus: 5,
+  Tanh: 6,
+  Neg: 7,
+  Square: 8,
+  Sqrt: 9,
+  Rsqrt: 10,
+  Reciprocal: 11,
+  Relu: 12,
+  Relu6: 13,
+  Elu: 14,
+  LeakyRelu: 15,
+  Abs: 16,
+  Sign: 17,
+  Step: 18,
+  Floor: 19,
+  Ceil: 20,
+  Round: 21,
+  ClipByValue: 22,
+  Erf: 23,
+  Selu: 24,
+  Silu: 25,
+  Copy: 26,
+  ScaleShift: 27,
+};
+export const REDUCE = { Sum: 0, Max: 1, Min: 2, Prod: 3 };
+export const CAST = {
+  floatToInt: 0,
+  intToFloat: 1,
+  floatToBool: 2,
+  intToBool: 3,
+  byteToFloat: 4,
+  byteToInt: 5,
+};
