@@ -57,7 +57,12 @@ export function writeToyDataset(dir: string, options: ToyOptions = {}): string {
   const bytes = Buffer.from(Uint16Array.from(tokens).buffer);
   writeFileSync(join(dir, 'tokens.bin'), bytes);
   saveVocabulary(join(dir, 'tokenizer.json'), vocabulary);
-  writeJson(join(dir, 'timing.json'), { format: 'netssm-timing', version: 1, unit: 'microseconds', labels: {} });
+  writeJson(join(dir, 'timing.json'), {
+    format: 'netssm-timing',
+    version: 1,
+    unit: 'microseconds',
+    labels: {},
+  });
   const totals = (split?: Split): DatasetTotals => {
     const list = sequences.filter((s) => split === undefined || s.split === split);
     const sum = (key: 'length' | 'packets') => list.reduce((n, s) => n + s[key], 0);
