@@ -35,7 +35,10 @@ export class NativeBackend extends MathBackendCPU {
   private readonly free = new Map<number, ArrayBuffer[]>();
   private freeBytes = 0;
   private liveBytes = 0;
-  private peakLive = 0;
+  /** Largest `liveBytes` in this window of allocations and in the one before. */
+  private peakNow = 0;
+  private peakBefore = 0;
+  private allocations = 0;
   private reused = 0;
   private escaped = 0;
 
@@ -46,6 +49,8 @@ export class NativeBackend extends MathBackendCPU {
 
   /** Buffers smaller than this are left to the garbage collector. */
   private static readonly smallest = 1024;
+  /** Allocations after which an old peak of memory use is forgotten: several training steps. */
+  private static readonly window = 20_000;
 
   private buffer(bytes: number): ArrayBuffer {
     const list = this.free.get(bytes);
@@ -60,7 +65,11 @@ export class NativeBackend extends MathBackendCPU {
     }
     this.leases.set(buffer, { users: 0 });
     this.liveBytes += bytes;
-    if (this.liveBytes > this.peakLive) this.peakLive = this.liveBytes;
+    if (this.liveBytes > this.peakNow) this.peakNow = this.liveBytes;
+    if (++this.allocations % NativeBackend.window === 0) {
+      this.peakBefore = this.peakNow;
+      this.peakNow = this.liveBytes;
+    }
     return buffer;
   }
 
@@ -106,8 +115,9 @@ export class NativeBackend extends MathBackendCPU {
       this.free.set(bytes, [buffer]);
     }
     this.freeBytes += bytes;
-    const limit = Math.max(64 << 20, this.peakLive);
-    if (this.freeBytes > limit) this.trim(limit / 2);
+    // Sizes never match perfectly: half as much again as the largest recent need.
+    const limit = 1.5 * Math.max(this.peakNow, this.peakBefore) + (64 << 20);
+    if (this.freeBytes + this.liveBytes > limit) this.trim(0.8 * limit - this.liveBytes);
   }
 
   private trim(target: number): void {
@@ -119,7 +129,6 @@ export class NativeBackend extends MathBackendCPU {
       if (list.length === 0) this.free.delete(bytes);
       if (this.freeBytes <= target) break;
     }
-    this.peakLive = this.liveBytes;
   }
 
   private retain(values: unknown): void {
