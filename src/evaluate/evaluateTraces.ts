@@ -2,16 +2,11 @@ import { basename } from 'node:path';
 import { NetssmError, Rng, type OnProgress } from '../util';
 import type { Frame } from '../capture';
 import type { BaselineGenerator } from './baselines';
-import {
-  SUITES,
-  type Evaluation,
-  type EvaluatedSource,
-  type LabelSize,
-  type SourceRole,
-  type Suite,
-} from './evaluation';
+import { SUITES, type Evaluation, type EvaluatedSource, type SourceRole, type Suite } from './evaluation';
 import { bitShares, histograms, lane } from './figureData';
-import { statsOf, type PacketStats } from './packetStats';
+import { byLabel, labelsOf, sizeOf, sizes, statsByLabel } from './groups';
+import { cutNotes, labelNotes } from './notes';
+import type { PacketStats } from './packetStats';
 import { splitReal } from './reference';
 import { similarityRows } from './similarity';
 import { loadTraces, traceOfFrames, type Trace, type TraceFolder } from './traces';
@@ -75,14 +70,20 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
       traces,
       perLabel: sizes(traces),
       refused: {},
+      decodeRate: null,
       promptPackets: 0,
       ...more,
     });
   };
   if (synthetic) {
-    const { traces, path, refused } = synthetic;
+    const { traces, path, refused, generated } = synthetic;
     const promptPackets = traces.reduce((sum, t) => sum + t.promptPackets, 0);
-    add('synthetic', 'synthetic', `captures of ${path}`, traces, { path, refused, promptPackets });
+    add('synthetic', 'synthetic', `captures of ${path}`, traces, {
+      path,
+      refused,
+      promptPackets,
+      decodeRate: generated ? decodeRate(traces, refused) : null,
+    });
     notes.push(...labelNotes(labelsOf(reference), labelsOf(traces)));
   }
   if (floor.length > 0) {
@@ -92,7 +93,10 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
     if (floor.length === 0) break;
     onProgress?.({ done: 0, unit: 'packets', detail: `baseline ${baseline.card.name}` });
     const { traces, refused } = await runBaseline(baseline, floor, reference, seed, baselinePackets);
-    add(baseline.card.name, 'baseline', baseline.card.description, traces, { refused });
+    add(baseline.card.name, 'baseline', baseline.card.description, traces, {
+      refused,
+      decodeRate: decodeRate(traces, refused),
+    });
   }
 
   const evaluation: Evaluation = {
@@ -148,9 +152,14 @@ function compareAll(
   const judged =
     sources.find(({ role }) => role === 'synthetic') ?? sources.find(({ role }) => role === 'floor');
   const size = (label: string): number => judged?.perLabel[label]?.packets ?? 0;
-  const yardstick = (name: string, description: string, stats: Map<string, PacketStats>): void => {
+  const yardstick = (
+    name: string,
+    description: string,
+    stats: Map<string, PacketStats>,
+    pooled = true,
+  ): void => {
     if (stats.size === 0) return;
-    similarity.push(...similarityRows(name, referenceStats, stats));
+    similarity.push(...similarityRows(name, referenceStats, stats, pooled));
     const perLabel = Object.fromEntries([...stats].map(([label, s]) => [label, sizeOf(s, 0)]));
     evaluation.sources.push({
       name,
@@ -158,6 +167,7 @@ function compareAll(
       description,
       perLabel,
       refused: {},
+      decodeRate: null,
       promptPackets: 0,
     });
   };
@@ -166,7 +176,7 @@ function compareAll(
     `packets drawn from the reference itself, as many as ${judged?.name ?? 'nothing'} has: the distance that sample size alone causes`,
     resampled(reference, size, seed),
   );
-  yardstick('other labels', 'real packets of all the other labels together', otherLabels(floorStats));
+  yardstick('other labels', 'real packets of all the other labels together', otherLabels(floorStats), false); // Pooled, the others of all labels are all labels again.
   yardstick(
     'constant',
     "each bit and field always at its most frequent value in the label's real packets",
@@ -202,6 +212,17 @@ async function runBaseline(
   return { traces, refused };
 }
 
+/** Packets that came of each attempt to make one. */
+function decodeRate(traces: readonly Trace[], refused: EvaluatedSource['refused']): number | null {
+  const packets = traces.reduce((sum, t) => sum + t.packets.length, 0);
+  let attempts = packets;
+  for (const codes of Object.values(refused)) {
+    // `unfinished` is the last run, cut by the length that was asked for.
+    for (const [code, n] of Object.entries(codes)) if (code !== 'unfinished') attempts += n;
+  }
+  return attempts === 0 ? null : packets / attempts;
+}
+
 function toFrame(packet: Trace['packets'][number]): Frame {
   const { data, wireLen, tsMicros, linkType } = packet;
   return { data, wireLen, tsMicros, tsNanos: 0, linkType, interfaceId: 0 };
@@ -223,40 +244,6 @@ function lanes(reference: readonly Trace[], synthetic: readonly Trace[]): Evalua
   );
 }
 
-export function byLabel(traces: readonly Trace[]): Map<string, Trace[]> {
-  const groups = new Map<string, Trace[]>();
-  for (const label of labelsOf(traces))
-    groups.set(
-      label,
-      traces.filter((t) => t.label === label),
-    );
-  return groups;
-}
-
-function statsByLabel(traces: readonly Trace[]): Map<string, PacketStats> {
-  return new Map(
-    [...byLabel(traces)].map(([label, group]) => [label, statsOf(group.flatMap((t) => t.packets))]),
-  );
-}
-
-function labelsOf(traces: readonly Trace[]): string[] {
-  return [...new Set(traces.map((t) => t.label))].sort();
-}
-
-function sizes(traces: readonly Trace[]): Record<string, LabelSize> {
-  return Object.fromEntries(
-    [...byLabel(traces)].map(([label, group]) => [
-      label,
-      { ...sizeOf(statsOf(group.flatMap((t) => t.packets)), group.length) },
-    ]),
-  );
-}
-
-function sizeOf(stats: PacketStats, captures: number): LabelSize {
-  const { tcp, udp } = stats.bits.packets;
-  return { captures, packets: stats.packets + stats.others, tcp, udp };
-}
-
 function checkSuites(asked: readonly string[] | undefined): Suite[] {
   for (const name of asked ?? []) {
     if (!SUITES.includes(name as Suite)) {
@@ -267,31 +254,4 @@ function checkSuites(asked: readonly string[] | undefined): Suite[] {
     }
   }
   return SUITES.filter((name) => asked === undefined || asked.includes(name));
-}
-
-function labelNotes(reference: readonly string[], judged: readonly string[]): string[] {
-  const both = judged.filter((label) => reference.includes(label));
-  if (both.length === 0) {
-    throw new NetssmError(
-      'labels_disjoint',
-      `no label is in both folders: real has ${reference.join(', ')}, synthetic has ${judged.join(', ')}`,
-      { hint: 'A label is the name of the subfolder, or the file name before -NNN.', exitCode: 2 },
-    );
-  }
-  const notes: string[] = [];
-  const only = (a: readonly string[], b: readonly string[]): string =>
-    a.filter((l) => !b.includes(l)).join(', ');
-  const extra = only(judged, reference);
-  const missing = only(reference, judged);
-  if (extra) notes.push(`Not compared, because there is no real capture of it: ${extra}.`);
-  if (missing) notes.push(`Not judged, because no capture of it was generated: ${missing}.`);
-  return notes;
-}
-
-function cutNotes(folders: readonly (TraceFolder | null)[]): string[] {
-  return folders.flatMap((folder) =>
-    folder && folder.cut.length > 0
-      ? [`Of ${folder.path} only the first packets of these labels were read: ${folder.cut.join(', ')}.`]
-      : [],
-  );
 }

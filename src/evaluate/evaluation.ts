@@ -25,6 +25,8 @@ export interface EvaluatedSource {
   perLabel: Record<string, LabelSize>;
   /** Packets that were to be, and could not be made, by label and code. Empty where nothing was generated. */
   refused: Record<string, Record<string, number>>;
+  /** Packets divided by attempts (packets and refused), where something was generated; null elsewhere. */
+  decodeRate: number | null;
   /** Prompt packets at the start of generated captures; they are real and never counted. */
   promptPackets: number;
 }

@@ -8,7 +8,7 @@ export * from './reference';
 export * from './roles';
 export * from './similarity';
 export * from './smoothedTable';
-export * from './tcpTracker';
+export * from './tcpCounter';
 export * from './tokenBaselines';
 export * from './tokenEvents';
 export * from './traces';

@@ -18,6 +18,12 @@ export const HEADER_LEVELS = [
 ] as const;
 export type HeaderLevel = (typeof HEADER_LEVELS)[number]['name'];
 
+/**
+ * Packets of the reference that a header or field needs before it counts for `macro`: the distance between few packets
+ * is mostly that of sample size. Where no label has as many, all count.
+ */
+export const MACRO_MINIMUM = 100;
+
 /** One number of the similarity tables: the distance of one source from the reference, for one label. */
 export interface SimilarityRow {
   /** Name of the source. */
@@ -31,7 +37,10 @@ export interface SimilarityRow {
   /** Packets that have it, on either side: small numbers alone cause distance. */
   nReference: number;
   nSource: number;
-  /** Base-2 Jensen-Shannon distance, 0 to 1; null where one side has no such packet. */
+  /**
+   * Base-2 Jensen-Shannon distance, 0 to 1. 1 where only the source has no such packet and the reference at least
+   * {@link MACRO_MINIMUM}: leaving a protocol out must not pay. Null where there is nothing else to compare.
+   */
   jsDistance: number | null;
   totalVariation: number | null;
   hellinger: number | null;
@@ -50,13 +59,14 @@ export function bitDistances(a: NprintCounts, b: NprintCounts, columns: readonly
 }
 
 /**
- * Distances of a source from the reference, label by label, then `macro` and `pooled`. Labels that either side lacks
- * are left out.
+ * Distances of a source from the reference, label by label, then `macro` and, unless told otherwise, `pooled`. Labels
+ * that either side lacks are left out.
  */
 export function similarityRows(
   source: string,
   reference: ReadonlyMap<string, PacketStats>,
   labels: ReadonlyMap<string, PacketStats>,
+  pooled = true,
 ): SimilarityRow[] {
   const rows: SimilarityRow[] = [];
   const common = [...reference.keys()].filter((label) => (labels.get(label)?.packets ?? 0) > 0);
@@ -67,6 +77,7 @@ export function similarityRows(
   }
   if (common.length === 0) return rows;
   rows.push(...macroRows(source, rows));
+  if (!pooled) return rows;
   const shared = new Map(common.map((label) => [label, reference.get(label) as PacketStats]));
   rows.push(
     ...compare(source, 'pooled', pool(shared, shared), pool(labels, shared), countsOf(labels, shared)),
@@ -96,24 +107,29 @@ function compare(
   other: PacketStats,
   nSource: (what: string) => number = (what) => countOf(other, what),
 ): SimilarityRow[] {
-  const row = (level: SimilarityRow['level'], what: SimilarityRow['what'], d: Distances): SimilarityRow => ({
-    source,
-    label,
-    level,
-    what,
-    nReference: Math.round(countOf(reference, what)),
-    nSource: nSource(what),
-    ...mapDistances(d, (x) => (Number.isFinite(x) ? x : null)),
-  });
+  const row = (level: SimilarityRow['level'], what: SimilarityRow['what'], d: Distances): SimilarityRow => {
+    const n = { nReference: Math.round(countOf(reference, what)), nSource: nSource(what) };
+    const missing = n.nSource === 0 && n.nReference >= MACRO_MINIMUM ? 1 : null;
+    return {
+      source,
+      label,
+      level,
+      what,
+      ...n,
+      ...mapDistances(d, (x) => (Number.isFinite(x) ? x : missing)),
+    };
+  };
   const rows = HEADER_LEVELS.map(({ name, columns }) =>
     row('header', name, bitDistances(reference.bits, other.bits, columns)),
   );
-  const fields = FIELDS.map(({ name }) => countDistances(reference.field(name), other.field(name)));
-  FIELDS.forEach(({ name }, i) => rows.push(row('field', name, fields[i])));
+  const fields = FIELDS.map(({ name }) =>
+    row('field', name, countDistances(reference.field(name), other.field(name))),
+  );
+  rows.push(...fields);
   const mean = {
-    jsDistance: finiteMean(fields.map((d) => d.jsDistance)),
-    totalVariation: finiteMean(fields.map((d) => d.totalVariation)),
-    hellinger: finiteMean(fields.map((d) => d.hellinger)),
+    jsDistance: meanOf(fields, 'jsDistance') ?? NaN,
+    totalVariation: meanOf(fields, 'totalVariation') ?? NaN,
+    hellinger: meanOf(fields, 'hellinger') ?? NaN,
   };
   return [...rows, row('field', 'mean', mean)];
 }
@@ -125,22 +141,25 @@ function macroRows(source: string, rows: readonly SimilarityRow[]): SimilarityRo
     if (kind) kind.push(row);
     else kinds.set(row.what, [row]);
   }
-  return [...kinds.values()].map((group) => {
-    const mean = (get: (row: SimilarityRow) => number | null): number | null => {
-      const value = finiteMean(group.map(get).filter((x) => x !== null));
-      return Number.isFinite(value) ? value : null;
-    };
+  return [...kinds.values()].map((all) => {
+    const large = all.filter((row) => row.nReference >= MACRO_MINIMUM);
+    const group = large.length > 0 ? large : all;
     return {
       ...group[0],
       source,
       label: 'macro',
       nReference: group.reduce((sum, row) => sum + row.nReference, 0),
       nSource: group.reduce((sum, row) => sum + row.nSource, 0),
-      jsDistance: mean((row) => row.jsDistance),
-      totalVariation: mean((row) => row.totalVariation),
-      hellinger: mean((row) => row.hellinger),
+      jsDistance: meanOf(group, 'jsDistance'),
+      totalVariation: meanOf(group, 'totalVariation'),
+      hellinger: meanOf(group, 'hellinger'),
     };
   });
+}
+
+function meanOf(rows: readonly SimilarityRow[], measure: keyof Distances): number | null {
+  const value = finiteMean(rows.map((row) => row[measure]).filter((x) => x !== null));
+  return Number.isFinite(value) ? value : null;
 }
 
 function mapDistances<T>(d: Distances, f: (x: number) => T): Record<keyof Distances, T> {

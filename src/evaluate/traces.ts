@@ -34,8 +34,8 @@ export interface TraceFolder {
   readonly traces: Trace[];
   /** Packets that could not be generated or decoded, by label and code, where a generator has left a record. */
   readonly refused: Record<string, Record<string, number>>;
-  /** Generated packets that are in the captures, by label, by the same record. */
-  readonly accepted: Record<string, number>;
+  /** Whether there is such a record. */
+  readonly generated: boolean;
   /** Labels of which not all packets were read, because there were more than the limit. */
   readonly cut: string[];
 }
@@ -89,7 +89,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
     traces.push({ path: file, label, split: known?.split, packets, promptPackets: Math.min(skip, seen) });
     onProgress?.({ done: i + 1, total: files.length, unit: 'captures', detail: label });
   }
-  return { path, traces, refused: listed.refused, accepted: listed.accepted, cut: [...cut] };
+  return { path, traces, refused: listed.refused, generated: listed.generated, cut: [...cut] };
 }
 
 /** A trace made of frames in memory. */
@@ -128,11 +128,10 @@ interface Listed {
 function readLists(root: string): {
   files: Map<string, Listed>;
   refused: Record<string, Record<string, number>>;
-  accepted: Record<string, number>;
+  generated: boolean;
 } {
   const files = new Map<string, Listed>();
   const refused: Record<string, Record<string, number>> = {};
-  const accepted: Record<string, number> = {};
   const manifest = join(root, 'manifest.json');
   if (existsSync(manifest)) {
     const { files: entries } = readJson<{ files?: { path: string; label?: string; split?: string }[] }>(
@@ -144,25 +143,23 @@ function readLists(root: string): {
   if (existsSync(generation)) {
     for (const trace of readGeneration(generation)) {
       files.set(resolve(root, trace.file), { label: trace.label, promptPackets: trace.promptPackets });
-      accepted[trace.label] = (accepted[trace.label] ?? 0) + trace.packets;
       const counts = (refused[trace.label] ??= {});
       for (const [code, n] of Object.entries(trace.refused)) counts[code] = (counts[code] ?? 0) + n;
     }
   }
-  return { files, refused, accepted };
+  return { files, refused, generated: existsSync(generation) };
 }
 
 interface GeneratedFile {
   file: string;
   label: string;
   promptPackets: number;
-  packets: number;
   refused: Record<string, number>;
 }
 
 function readGeneration(path: string): GeneratedFile[] {
   const { traces } = readJson<{
-    traces?: (Partial<GeneratedFile> & { report?: { packets?: number; refused?: Record<string, number> } })[];
+    traces?: (Partial<GeneratedFile> & { report?: { refused?: Record<string, number> } })[];
   }>(path);
   return (traces ?? []).map((trace, i) => {
     if (typeof trace.file !== 'string' || typeof trace.label !== 'string') {
@@ -172,7 +169,6 @@ function readGeneration(path: string): GeneratedFile[] {
       file: trace.file,
       label: trace.label,
       promptPackets: trace.promptPackets ?? 0,
-      packets: trace.report?.packets ?? trace.packets ?? 0,
       refused: trace.report?.refused ?? trace.refused ?? {},
     };
   });

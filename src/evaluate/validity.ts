@@ -1,5 +1,5 @@
 import { decodePacket, internetChecksum, locateHeaders } from '../packets';
-import { NO_TCP, TcpTracker, type TcpCounts } from './tcpTracker';
+import { NO_TCP, TcpCounter, type TcpCounts } from './tcpCounter';
 import { optionKinds } from './fields';
 import type { Trace, TracePacket } from './traces';
 
@@ -41,8 +41,8 @@ export interface ValidityRow {
 /** Wrong in every capture of a host that leaves them to its network card, so they are counted but not judged. */
 const TRANSPORT_CHECKSUMS = new Set(['tcp_checksum_wrong', 'udp_checksum_wrong']);
 
-/** Smallest Ethernet frame without its check sequence: shorter packets are padded to this. */
-const ETHERNET_MINIMUM = 60;
+/** Smallest Ethernet frame, without and with its check sequence or a VLAN tag: shorter packets are padded to it. */
+const ETHERNET_MINIMA = [60, 64];
 
 export function validityRow(source: string, label: string, traces: readonly Trace[]): ValidityRow {
   const row: ValidityRow = {
@@ -58,7 +58,7 @@ export function validityRow(source: string, label: string, traces: readonly Trac
     tcp: { ...NO_TCP },
   };
   for (const trace of traces) {
-    const flows = new Map<number, TcpTracker>();
+    const flows = new Map<number, TcpCounter>();
     for (const packet of trace.packets) {
       row.packets++;
       const codes = problemCodes(packet);
@@ -113,7 +113,7 @@ export function checkPacket(packet: TracePacket): Partial<Record<CheckName, bool
   const headers = at.headerEnd - at.linkEnd;
   results.ipLength = at.ipTotalLength >= headers;
   const length = at.linkEnd + at.ipTotalLength;
-  const padded = packet.wireLen <= ETHERNET_MINIMUM + 4 && length <= packet.wireLen;
+  const padded = ETHERNET_MINIMA.includes(packet.wireLen) && length < packet.wireLen;
   results.wireLength = length === packet.wireLen || padded;
   if (at.ipVersion === 4 && bytes.length >= at.ipEnd) {
     results.ipChecksum = internetChecksum(bytes, at.linkEnd, at.ipEnd) === 0;
@@ -132,12 +132,12 @@ export function checkPacket(packet: TracePacket): Partial<Record<CheckName, bool
   return results;
 }
 
-function trackTcp(packet: TracePacket, flows: Map<number, TcpTracker>, counts: TcpCounts): void {
+function trackTcp(packet: TracePacket, flows: Map<number, TcpCounter>, counts: TcpCounts): void {
   const bytes = packet.data;
   const at = locateHeaders(bytes, packet.linkType);
   if (!packet.role || !at.ok || at.transport !== 'tcp' || bytes.length < at.ipEnd + 14) return;
   let flow = flows.get(packet.role.flow);
-  if (!flow) flows.set(packet.role.flow, (flow = new TcpTracker(counts)));
+  if (!flow) flows.set(packet.role.flow, (flow = new TcpCounter(counts)));
   const u32 = (i: number): number =>
     ((bytes[i] << 24) | (bytes[i + 1] << 16) | (bytes[i + 2] << 8) | bytes[i + 3]) >>> 0;
   const payload = at.ipTotalLength - (at.headerEnd - at.linkEnd);

@@ -1,3 +1,7 @@
+import type { Frame } from '../../src/capture';
+import { computeChecksums } from '../../src/tokens';
+import { locateHeaders } from '../../src/packets';
+
 /** What a hand-made TCP frame differs in. */
 export interface FrameOptions {
   down?: boolean;
@@ -43,4 +47,34 @@ export function tcpFrame(options: FrameOptions = {}): Uint8Array {
   f[47] = o.flags;
   view.setUint16(48, o.window);
   return f;
+}
+
+/** The same as a frame with right checksums. */
+export function frame(options: FrameOptions = {}, tsMicros = 0): Frame {
+  const data = tcpFrame(options);
+  const at = locateHeaders(data, 1);
+  if (at.ok) computeChecksums(data, at);
+  return { data, wireLen: 54 + (options.payload ?? 0), tsMicros, tsNanos: 0, linkType: 1, interfaceId: 0 };
+}
+
+const [FIN, SYN, PSH, ACK] = [1, 2, 8, 16];
+
+/** A whole connection: handshake, a request of 100 bytes, an answer of `answer` bytes, both FINs. 9 packets. */
+export function connection(sport: number, isn = 1000, answer = 500, more: FrameOptions = {}): Frame[] {
+  const up = { sport, ...more };
+  const down = { ...up, down: true };
+  const peer = isn + 50_000;
+  const c = isn + 101;
+  const s = peer + 1 + answer;
+  return [
+    frame({ ...up, flags: SYN, seq: isn }),
+    frame({ ...down, flags: SYN | ACK, seq: peer, ack: isn + 1 }),
+    frame({ ...up, seq: isn + 1, ack: peer + 1 }),
+    frame({ ...up, flags: PSH | ACK, seq: isn + 1, ack: peer + 1, payload: 100 }),
+    frame({ ...down, flags: PSH | ACK, seq: peer + 1, ack: c, payload: answer }),
+    frame({ ...up, seq: c, ack: s }),
+    frame({ ...up, flags: FIN | ACK, seq: c, ack: s }),
+    frame({ ...down, flags: FIN | ACK, seq: s, ack: c + 1 }),
+    frame({ ...up, seq: c + 1, ack: s + 1 }),
+  ].map((f, i) => ({ ...f, tsMicros: i * 1000 }));
 }

@@ -60,7 +60,7 @@ interface Direction {
 }
 
 /** One five-tuple, followed segment by segment. Sequence numbers are compared modulo 2^32 (RFC 9293, section 3.4). */
-export class TcpTracker {
+export class TcpCounter {
   private up: Direction | undefined;
   private down: Direction | undefined;
   private syn: number | undefined;

@@ -1,0 +1,31 @@
+import { NetssmError } from '../util';
+import type { TraceFolder } from './traces';
+
+/** Labels that only one side has. @throws NetssmError `labels_disjoint` where there is no common one. */
+export function labelNotes(reference: readonly string[], judged: readonly string[]): string[] {
+  const both = judged.filter((label) => reference.includes(label));
+  if (both.length === 0) {
+    throw new NetssmError(
+      'labels_disjoint',
+      `no label is in both folders: real has ${reference.join(', ')}, synthetic has ${judged.join(', ')}`,
+      { hint: 'A label is the name of the subfolder, or the file name before -NNN.', exitCode: 2 },
+    );
+  }
+  const notes: string[] = [];
+  const only = (a: readonly string[], b: readonly string[]): string =>
+    a.filter((l) => !b.includes(l)).join(', ');
+  const extra = only(judged, reference);
+  const missing = only(reference, judged);
+  if (extra) notes.push(`Not compared, because there is no real capture of it: ${extra}.`);
+  if (missing) notes.push(`Not judged, because no capture of it was generated: ${missing}.`);
+  return notes;
+}
+
+/** Labels of which not every packet was read. */
+export function cutNotes(folders: readonly (TraceFolder | null)[]): string[] {
+  return folders.flatMap((folder) =>
+    folder && folder.cut.length > 0
+      ? [`Of ${folder.path} only the first packets of these labels were read: ${folder.cut.join(', ')}.`]
+      : [],
+  );
+}
