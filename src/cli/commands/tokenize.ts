@@ -19,7 +19,7 @@ interface TokenizeOptions {
 /** `netssm tokenize`. */
 export const registerTokenize: Register = (program, finish) => {
   newCommand(program, 'tokenize', 'captures -> dataset folder of token sequences', [
-    'netssm tokenize data/captures --out out/tokens                    # the subfolders are the labels',
+    'netssm tokenize data/captures --checksums zero --out out/tokens    # the subfolders are the labels',
     'netssm tokenize day1.pcap day2.pcap --label office --out out/office',
     'netssm tokenize captures --labels labels.csv --layout paper-94 --out out/paper',
   ])
@@ -37,15 +37,15 @@ export const registerTokenize: Register = (program, finish) => {
         'checksum bytes as captured, or written as 0 and recomputed on decoding',
       )
         .choices(['keep', 'zero'])
-        .default('zero'),
+        .default('keep'),
     )
     .addOption(
       new Option('--unit <what>', 'what one sequence is').choices(['session', 'flow']).default('session'),
     )
     .requiredOption('--out <dir>', 'dataset folder to write')
-    .option('--validation-share <p>', 'share of the captures for validation', share, 0.1)
-    .option('--test-share <p>', 'share of the captures for testing', share, 0.1)
-    .option('--seed <n>', 'decides the split', wholeNumber, 1)
+    .option('--validation-share <p>', 'share of the captures for validation', share, 0.15)
+    .option('--test-share <p>', 'share of the captures for testing', share, 0)
+    .option('--seed <n>', 'decides the split', wholeNumber, 0)
     .action((captures: string[], options: TokenizeOptions) =>
       runAction(options, finish, async (io) => {
         const { buildDataset, collectInputs } = await import('../../tokens/index.js');
