@@ -27,6 +27,8 @@ export class TcpTracker {
   /** SYN, SYN-ACK and the client's ACK have all been seen. */
   handshake = false;
 
+  /** A SYN-ACK has acknowledged the client's SYN. */
+  private answered = false;
   private finClient?: number;
   private finServer?: number;
   private finClientAcked = false;
@@ -94,11 +96,18 @@ export class TcpTracker {
 
   private addSyn(segment: TcpSegment, fromClient: boolean): void {
     if (fromClient) this.clientIsn ??= segment.sequenceNumber;
-    else this.serverIsn ??= segment.sequenceNumber;
+    else {
+      this.serverIsn ??= segment.sequenceNumber;
+      const { clientIsn } = this;
+      const answers = (segment.flags & TcpFlag.ACK) !== 0 && clientIsn !== undefined;
+      if (answers && notBefore(segment.acknowledgmentNumber, clientIsn + 1)) this.answered = true;
+    }
   }
 
   private addAck(segment: TcpSegment, fromClient: boolean): void {
-    if (fromClient && this.clientIsn !== undefined && this.serverIsn !== undefined) this.handshake = true;
+    if (fromClient && this.answered && notBefore(segment.acknowledgmentNumber, this.serverIsn! + 1)) {
+      this.handshake = true;
+    }
     if (fromClient && this.finServer !== undefined) {
       this.finServerAcked ||= notBefore(segment.acknowledgmentNumber, this.finServer);
     }
