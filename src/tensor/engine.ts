@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type * as tfTypes from '@tensorflow/tfjs';
 import { NetssmError } from '../util';
 import { registerWasm } from './wasm';
@@ -92,30 +91,15 @@ async function finish(name: Engine['name'], tf: TF, note?: string): Promise<Engi
   return engine;
 }
 
-let nativeReason: string | undefined;
-
-/** The native backend, or wasm and one warning's worth of explanation in `note`. */
+/** The native backend; where it cannot be built, wasm, and the reason in `note` (the warning was printed once). */
 async function nativeOrWasm(): Promise<Engine> {
-  if (ready.has('native')) return activate('native');
   const tf = loadTf();
-  if (nativeReason === undefined) {
-    nativeReason = '';
-    if (!existsSync(join(__dirname, 'native'))) {
-      nativeReason = 'the native backend is not part of this build';
-    } else {
-      try {
-        const path = './native/index.js';
-        const { registerNative } = (await import(path)) as { registerNative(tf: TF): Promise<boolean> };
-        if (!(await registerNative(tf))) nativeReason = 'it could not be built or loaded';
-      } catch (error) {
-        nativeReason = (error as Error).message;
-      }
-    }
-  }
-  if (!nativeReason) return activate('native');
+  const { registerNative, nativeFailure } = await import('./native/index.js');
+  if (await registerNative(tf)) return activate('native');
+  const failure = nativeFailure();
   return activate(
     'wasm',
-    `native engine not used: ${nativeReason}. wasm is several times slower; a C++ compiler (g++ or clang++) on the PATH lets native build itself`,
+    `native is not available (${failure?.message ?? 'unknown reason'}). ${failure?.hint ?? ''}`.trim(),
   );
 }
 
