@@ -134,3 +134,13 @@ export const TOY_CONFIG: Partial<TrainConfig> = {
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'netssm-train-'));
 }
+
+/**
+ * The least loss of a model that sees the label and one token back: a byte is followed by <|pkt|> one time of eight,
+ * and what follows <|pkt|> looks uniform. A model with memory does better.
+ */
+export function toyBigramLoss(): number {
+  const end = 1 / 8;
+  const afterByte = -end * Math.log(end) - (1 - end) * Math.log(1 - end) + (1 - end) * toyEntropy();
+  return (8 * afterByte + Math.log(SYMBOLS)) / 9;
+}
