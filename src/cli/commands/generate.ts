@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { formatDuration, NetssmError } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import { interruptible, type Io } from '../io';
@@ -66,6 +65,14 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
   if (options.prompt && (!prompt || prompt.length === 0)) {
     throw new NetssmError('prompt_empty', `${options.prompt} holds no packets`, { exitCode: 2 });
   }
+  const sampling = {
+    temperature: options.temperature,
+    topK: options.topK,
+    topP: options.topP,
+    minP: options.minP,
+    repetitionPenalty: options.repetitionPenalty,
+    greedy: options.greedy,
+  };
   const started = Date.now();
   const written = [];
   for (const label of labels) {
@@ -78,23 +85,14 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
       tokens: options.tokens,
       count: options.count,
       seed: options.seed,
-      sampling: {
-        temperature: options.temperature,
-        topK: options.topK,
-        topP: options.topP,
-        minP: options.minP,
-        repetitionPenalty: options.repetitionPenalty,
-        greedy: options.greedy,
-      },
+      sampling,
       prompt: prompt || undefined,
       jobs: options.jobs,
       onProgress: progress.report,
       signal,
     });
     progress.finish();
-    const files = writeTraces(labels.length > 1 ? join(options.out, label) : options.out, traces, {
-      seed: options.seed,
-    });
+    const files = writeTraces(options.out, traces, { model: options.model, seed: options.seed, sampling });
     for (const [i, trace] of traces.entries()) {
       const refused = Object.entries(trace.report.refused);
       const note =
