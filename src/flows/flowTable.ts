@@ -1,5 +1,5 @@
 import type { Frame } from '../capture';
-import { decodePacket, findTransport, payloadLength, TcpFlag, type Packet, type TcpFields } from '../packets';
+import { decodeFrame, findTransport, payloadLength, TcpFlag, type Packet, type TcpFields } from '../packets';
 import { fiveTuple, sameEndpoint, type Endpoint, type FiveTuple } from './fiveTuple';
 import { TcpTracker, type TcpClose, type TcpPhase, type TcpSegment } from './tcpState';
 
@@ -86,7 +86,7 @@ export class FlowTable {
    * @param index what {@link Flow.frames} lists for it.
    * @param packet the decoded frame, if it is at hand.
    */
-  add(frame: Frame, index: number, packet: Packet = decodePacket(frame.data, frame.linkType)): void {
+  add(frame: Frame, index: number, packet: Packet = decodeFrame(frame)): void {
     const tuple = fiveTuple(packet);
     if (!tuple) {
       this.withoutTuple++;

@@ -1,3 +1,4 @@
+import type { Frame } from '../capture';
 import type { Problem } from '../util';
 import { ethernetProtocol } from './ethernet';
 import { ipv4Protocol } from './ipv4';
@@ -78,6 +79,11 @@ export function decodePacket(bytes: Uint8Array, linkType: number, options: Decod
     protocol = decoded.next === undefined ? undefined : nextProtocol(decoded.nextOf ?? current, decoded.next);
   }
   return { bytes, linkType, layers, problems, payloadOffset: Math.min(offset, bytes.length) };
+}
+
+/** {@link decodePacket} for a frame of a capture, with what the capture knows of its length. */
+export function decodeFrame(frame: Frame): Packet {
+  return decodePacket(frame.data, frame.linkType, { wireLen: frame.wireLen });
 }
 
 function firstProtocol(bytes: Uint8Array, linkType: number, problems: Problem[]): Protocol | undefined {

@@ -1,6 +1,6 @@
 export * from './addresses';
 export * from './checksum';
-export { decodePacket, type DecodeOptions } from './decode';
+export { decodeFrame, decodePacket, type DecodeOptions } from './decode';
 export { encodePacket, layer } from './encode';
 export * from './ethernet';
 export * from './fields';
@@ -15,7 +15,7 @@ export * from './locate';
 export * from './loopback';
 export * from './packet';
 export * from './protocol';
-export { IpProtocol, nameIpProtocol } from './pseudoHeader';
+export { IpProtocol, nameIpProtocol, pseudoHeaderSum } from './pseudoHeader';
 export { nextProtocol, protocolNamed, registerLayer } from './registry';
 export * from './show';
 export * from './summarize';

@@ -9,7 +9,7 @@ import type { TcpFields } from './tcp';
 import type { UdpFields } from './udp';
 import type { VlanFields } from './vlan';
 
-/** The fields of each protocol, by name. Open to additions: `declare module` it beside {@link registerLayer}. */
+/** The fields of each built-in protocol, by name. Layers registered from outside are found in {@link Packet.layers}. */
 export interface LayerFields {
   ethernet: EthernetFields;
   vlan: VlanFields;
@@ -36,7 +36,7 @@ export function findLayer<Name extends ProtocolName>(
   return undefined;
 }
 
-/** The innermost IP layer that is not inside the transport header: the one that carries it. */
+/** The innermost IP layer: inside a tunnel, the one that carries the transport header. */
 export function findIp(packet: Packet): Layer<'ipv4', Ipv4Fields> | Layer<'ipv6', Ipv6Fields> | undefined {
   for (let i = packet.layers.length - 1; i >= 0; i--) {
     const layer = packet.layers[i];

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openCapture, readCapture } from '../../src/capture';
+import { openCapture, pcapOptionsOf, readCapture, writePcap } from '../../src/capture';
 import { NetssmError, projectRoot } from '../../src/util';
 
 const data = join(projectRoot, '..', 'shared', 'data');
@@ -90,6 +91,23 @@ describe.skipIf(!existsSync(data))('real captures (skipped where ../shared/data 
     }
     expect(differences).toEqual([]);
     expect(rows.length).toBe(70);
+  });
+
+  it('writes every fifth pcap file again byte for byte', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'netssm-again-'));
+    const rows = readTsv(join(data, 'MANIFEST.tsv')).filter(
+      (row) => row.format.startsWith('pcap') && row.format !== 'pcapng',
+    );
+    const differences: string[] = [];
+    for (const row of rows.filter((_, i) => i % 5 === 0 || rows[i].format === 'pcap-be')) {
+      const { info, frames, problems } = await readCapture(join(data, row.file));
+      const again = join(folder, 'again.pcap');
+      writePcap(again, frames, pcapOptionsOf(info));
+      const same = Buffer.compare(readFileSync(again), readFileSync(join(data, row.file))) === 0;
+      if (!same) differences.push(`${row.file} ${problems.map((p) => p.code).join()}`);
+    }
+    rmSync(folder, { recursive: true });
+    expect(differences).toEqual([]);
   });
 
   it('refuses malformed files by name or reads them up to the damage, with a problem', async () => {

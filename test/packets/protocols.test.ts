@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  decodeFrame,
   decodePacket,
   encodePacket,
   findLayer,
@@ -249,6 +250,16 @@ describe('problems', () => {
       expect(payloadLength(decodePacket(bytes, 1))).toBe(1000);
     }
     expect(codes(full.subarray(0, 300), 300)).toEqual(['ipv4_beyond_packet']);
+  });
+
+  it('use the wire length that a frame knows', () => {
+    const frame = { data: SYN, tsMicros: 0, tsNanos: 0, linkType: 1, interfaceId: 0 };
+    const long = SYN.slice();
+    long.set([0, 60, 0x12, 0x34, 0x40, 0, 0x40, 6, 0x3c, 0x51], 16);
+    expect(decodeFrame({ ...frame, wireLen: 54 }).problems).toEqual([]);
+    expect(decodeFrame({ ...frame, data: long, wireLen: 74 }).problems).toEqual([]);
+    const [problem] = decodeFrame({ ...frame, data: long, wireLen: 54 }).problems;
+    expect([problem.code, problem.offset]).toEqual(['ipv4_beyond_packet', 16]);
   });
 
   it('keep link-layer padding out of the payload', () => {
