@@ -1,4 +1,5 @@
 export * from './config';
+export * from './describe';
 export * from './files';
 export * from './gradients';
 export * from './lm';
