@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { listCaptures, openCapture, type Frame } from '../capture';
+import type { GeneratedFile, GenerationReport } from '../generate';
 import { NetssmError, readJson, type OnProgress } from '../util';
 import { RoleTracker, type PacketRole } from './roles';
 
@@ -142,34 +143,21 @@ function readLists(root: string): {
   const generation = join(root, 'generation.json');
   if (existsSync(generation)) {
     for (const trace of readGeneration(generation)) {
-      files.set(resolve(root, trace.file), { label: trace.label, promptPackets: trace.promptPackets });
+      files.set(resolve(root, trace.file), { label: trace.label, promptPackets: trace.promptPackets ?? 0 });
       const counts = (refused[trace.label] ??= {});
-      for (const [code, n] of Object.entries(trace.refused)) counts[code] = (counts[code] ?? 0) + n;
+      for (const [code, n] of Object.entries(trace.report?.refused ?? {}))
+        counts[code] = (counts[code] ?? 0) + n;
     }
   }
   return { files, refused, generated: existsSync(generation) };
 }
 
-interface GeneratedFile {
-  file: string;
-  label: string;
-  promptPackets: number;
-  refused: Record<string, number>;
-}
-
-function readGeneration(path: string): GeneratedFile[] {
-  const { traces } = readJson<{
-    traces?: (Partial<GeneratedFile> & { report?: { refused?: Record<string, number> } })[];
-  }>(path);
-  return (traces ?? []).map((trace, i) => {
-    if (typeof trace.file !== 'string' || typeof trace.label !== 'string') {
-      throw new NetssmError('generation_invalid', `${path}: trace ${i} has no file or label`);
+function readGeneration(path: string): Pick<GeneratedFile, 'file' | 'label' | 'promptPackets' | 'report'>[] {
+  const { files } = readJson<Partial<GenerationReport>>(path);
+  return (files ?? []).map((entry, i) => {
+    if (typeof entry.file !== 'string' || typeof entry.label !== 'string') {
+      throw new NetssmError('generation_invalid', `${path}: entry ${i} of "files" has no file or label`);
     }
-    return {
-      file: trace.file,
-      label: trace.label,
-      promptPackets: trace.promptPackets ?? 0,
-      refused: trace.report?.refused ?? trace.refused ?? {},
-    };
+    return entry;
   });
 }

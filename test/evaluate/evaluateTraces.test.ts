@@ -32,7 +32,7 @@ beforeAll(async () => {
     await writePcap(join(synthetic, `${label}-000.pcap`), session(100, label));
   }
   writeJson(join(synthetic, 'generation.json'), {
-    traces: ['web', 'mqtt'].map((label) => ({
+    files: ['web', 'mqtt'].map((label) => ({
       file: `${label}-000.pcap`,
       label,
       promptPackets: 9,

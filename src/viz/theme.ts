@@ -1,0 +1,79 @@
+/** A figure as plotly takes it: `Plotly.newPlot(element, data, layout)`. Plain JSON, so it can be stored as it is. */
+export interface FigureSpec {
+  data: Record<string, unknown>[];
+  layout: Record<string, unknown>;
+}
+
+/** The colours of Okabe and Ito (2008), which colour-blind readers tell apart, too. */
+export const COLORS = {
+  blue: '#0072b2',
+  vermilion: '#d55e00',
+  green: '#009e73',
+  purple: '#cc79a7',
+  orange: '#e69f00',
+  sky: '#56b4e9',
+  black: '#000000',
+  yellow: '#f0e442',
+  grey: '#8a8a8a',
+  lightGrey: '#c8c8c8',
+} as const;
+
+/** Colours of flows and other things without a meaning of their own, in order. */
+export const SERIES_COLORS: readonly string[] = [
+  COLORS.blue,
+  COLORS.vermilion,
+  COLORS.green,
+  COLORS.purple,
+  COLORS.orange,
+  COLORS.sky,
+  COLORS.black,
+];
+
+const SOURCE_STYLES: Record<string, { title: string; color: string }> = {
+  reference: { title: 'held-out real (reference)', color: '#4d4d4d' },
+  synthetic: { title: 'generated', color: COLORS.blue },
+  real: { title: 'other real captures (floor)', color: COLORS.green },
+  'byte marginals': { title: 'byte marginals', color: COLORS.orange },
+  'byte bigram': { title: 'byte bigram', color: COLORS.purple },
+  'shuffled fields': { title: 'shuffled fields', color: COLORS.vermilion },
+  sampling: { title: 'sampling alone', color: COLORS.sky },
+  'other labels': { title: 'other labels', color: COLORS.grey },
+  constant: { title: 'constant', color: COLORS.lightGrey },
+};
+
+/** How a source of an evaluation is named and coloured, the same in every figure and table. */
+export function sourceStyle(name: string): { title: string; color: string } {
+  return SOURCE_STYLES[name] ?? { title: name, color: COLORS.yellow };
+}
+
+const AXIS = {
+  gridcolor: '#e6e6e6',
+  linecolor: '#777777',
+  zerolinecolor: '#999999',
+  ticks: 'outside',
+  tickcolor: '#777777',
+  automargin: true,
+};
+
+/** A light layout with dark text; `more` is merged over it, axes one by one. */
+export function layout(title: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  const merged: Record<string, unknown> = {
+    title: { text: title, x: 0, xref: 'paper', xanchor: 'left', font: { size: 16 } },
+    font: { family: 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif', size: 13, color: '#1a1a1a' },
+    paper_bgcolor: '#ffffff',
+    plot_bgcolor: '#ffffff',
+    margin: { l: 64, r: 24, t: 56, b: 56 },
+    height: 380,
+    legend: { orientation: 'h', x: 0, y: 1.02, xanchor: 'left', yanchor: 'bottom' },
+    hovermode: 'closest',
+    ...more,
+  };
+  for (const key of new Set([
+    'xaxis',
+    'yaxis',
+    ...Object.keys(more).filter((k) => /^[xy]axis\d*$/.test(k)),
+  ])) {
+    merged[key] = { ...AXIS, ...(more[key] as object | undefined) };
+  }
+  return merged;
+}
