@@ -58,12 +58,12 @@ function lend(tf: TF, kernelFunc: KernelFunc): KernelFunc {
       guests.push(guest);
       return guest;
     };
-    const visited: Record<string, TensorInfo | TensorInfo[]> = {};
-    for (const [name, value] of Object.entries(
-      inputs as Record<string, TensorInfo | TensorInfo[] | undefined>,
-    )) {
-      if (value) visited[name] = Array.isArray(value) ? value.map(visit) : visit(value);
-    }
+    // Kernels like Einsum take their inputs as an array, others as named ones, some of which are arrays.
+    const visitAll = (value: unknown): unknown =>
+      Array.isArray(value) ? value.map(visitAll) : value ? visit(value as TensorInfo) : value;
+    const visited = Array.isArray(inputs)
+      ? visitAll(inputs)
+      : Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, visitAll(value)]));
     const result = kernelFunc({ inputs: visited as NamedTensorInfoMap, attrs, backend: cpu as never });
     const results = Array.isArray(result) ? result : [result];
     const outputs = results.map(({ dataId, shape, dtype }) => ({
