@@ -38,7 +38,7 @@ export interface History {
   tokens: number;
   /** Seconds of training, over all calls. */
   seconds: number;
-  /** Share of this call's update time spent outside the forward and backward passes. */
+  /** Share of this call's time, evaluations left out, that was spent outside the forward and backward passes. */
   overhead: number;
   parameters: number;
   /** All updates and evaluations, those before a resume too. */

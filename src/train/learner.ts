@@ -63,10 +63,11 @@ export class Learner {
     const tokens = batches.reduce((sum, { batch }) => sum + batch.lossTokens, 0);
     let lossNats = 0;
     let bytes = 0;
-    for (const data of Object.values(this.gradients)) data.fill(0);
+    let first = true;
     for (const { batch, fresh } of batches) {
       if (fresh) this.forget();
-      lossNats += await this.addGradients(batch, tokens);
+      lossNats += await this.addGradients(batch, tokens, first);
+      first = false;
       for (let i = 0; i < batch.mask.length; i++) if (batch.mask[i] !== 0 && batch.targets[i] < 256) bytes++;
     }
     const gradNorm = globalNorm(this.gradients);
@@ -86,8 +87,8 @@ export class Learner {
     return { lossNats, gradNorm, tokens, bytes, gradientMs: this.gradientMs };
   }
 
-  /** Adds one batch's share to the gradients; returns its share of the mean loss. */
-  private async addGradients(batch: TokenBatch, denominator: number): Promise<number> {
+  /** Adds one batch's share to the gradients (the first one's replaces them); returns its share of the mean loss. */
+  private async addGradients(batch: TokenBatch, denominator: number, first: boolean): Promise<number> {
     const { tf } = this.engine;
     const shape: [number, number] = [this.train.batchSize, this.train.contextLen];
     const inputs = {
@@ -114,7 +115,8 @@ export class Learner {
     for (const [name, sum] of Object.entries(this.gradients)) {
       const tensor = result.gradients[name];
       const part = (await tensor.data()) as Float32Array;
-      for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+      if (first) sum.set(part);
+      else for (let i = 0; i < sum.length; i++) sum[i] += part[i];
       tensor.dispose();
     }
     return result.loss;

@@ -21,12 +21,14 @@ export class TrainingLoop {
   private readonly evals: EvalMetrics[] = [];
   private readonly hasValidation: boolean;
   private step = 0;
+  /** Updates done before this call. */
+  private first = 0;
   private tokens = 0;
   private best: CheckpointState['best'] = null;
   /** Seconds of earlier calls. */
   private secondsBefore = 0;
   private readonly started = performance.now();
-  private updateMs = 0;
+  private workMs = 0;
   private gradientMs = 0;
 
   constructor(
@@ -58,15 +60,17 @@ export class TrainingLoop {
 
   async train(): Promise<History> {
     const { steps, evalEvery, checkpointEvery } = this.run.train;
-    const first = this.step;
+    this.first = this.step;
     let saved = this.run.checkpoint !== null;
     try {
       if (!saved) await this.saveCheckpoint(); // from here on a killed run can be resumed
       saved = true;
+      // An evaluation that an interrupt cut short is made up for, so that the run is the uninterrupted one.
+      if (this.evaluationIsDue() && (await this.evaluate())) saved = false;
       while (this.step < steps && !this.signal.aborted && !this.timeIsUp()) {
-        await this.update(first);
+        await this.update();
         saved = false;
-        if (evalEvery > 0 && this.step % evalEvery === 0) await this.evaluate();
+        if (this.evaluationIsDue()) await this.evaluate();
         if (this.step % checkpointEvery === 0) {
           await this.saveCheckpoint();
           saved = true;
@@ -74,9 +78,8 @@ export class TrainingLoop {
         await macrotask();
       }
       const stopped: StopReason = this.step >= steps ? 'steps' : this.signal.aborted ? 'interrupt' : 'time';
-      if (stopped !== 'interrupt' && evalEvery > 0 && this.evals.at(-1)?.step !== this.step) {
-        if (await this.evaluate()) saved = false;
-      }
+      const evaluated = evalEvery === 0 || this.evals.at(-1)?.step === this.step;
+      if (stopped !== 'interrupt' && !evaluated && (await this.evaluate())) saved = false;
       if (!saved) await this.saveCheckpoint();
       if (this.best === null) this.saveModel(null);
       return this.history(stopped);
@@ -86,7 +89,7 @@ export class TrainingLoop {
     }
   }
 
-  private async update(first: number): Promise<void> {
+  private async update(): Promise<void> {
     const started = performance.now();
     const lr = learningRate(scheduleOf(this.run.train), this.step);
     const result = await this.learner.update(this.rows.next(this.run.train.accumulate), lr);
@@ -108,8 +111,15 @@ export class TrainingLoop {
     this.steps.push(metrics);
     this.log.append(metrics);
     this.options.onStep?.(metrics);
-    this.reportProgress(first, metrics);
-    this.updateMs += performance.now() - started;
+    this.reportProgress(metrics);
+    this.workMs += performance.now() - started;
+  }
+
+  private evaluationIsDue(): boolean {
+    const { evalEvery } = this.run.train;
+    return (
+      evalEvery > 0 && this.step > 0 && this.step % evalEvery === 0 && this.evals.at(-1)?.step !== this.step
+    );
   }
 
   /** False where there is nothing to evaluate on, or the run was told to stop meanwhile. */
@@ -123,7 +133,12 @@ export class TrainingLoop {
       learner.params,
       run.dataset,
       'validation',
-      { maxTokens: run.train.evalTokens, idMap: run.idMap, signal: this.signal },
+      {
+        maxTokens: run.train.evalTokens,
+        idMap: run.idMap,
+        signal: this.signal,
+        onProgress: ({ done, total = 1 }) => this.report(`validation, ${Math.round((100 * done) / total)} %`),
+      },
     );
     if (this.signal.aborted) return false; // a partial evaluation is not comparable
     const metrics: EvalMetrics = {
@@ -145,6 +160,7 @@ export class TrainingLoop {
 
   private async saveCheckpoint(): Promise<void> {
     const { run, learner } = this;
+    const started = performance.now();
     this.log.flush();
     writeCheckpoint(run.paths.checkpoint, {
       state: {
@@ -166,6 +182,7 @@ export class TrainingLoop {
       carried: await learner.carried(),
     });
     if (!this.hasValidation && this.step > 0) this.saveModel(null);
+    if (this.step > this.first) this.workMs += performance.now() - started;
   }
 
   /** The present weights become the run's model. */
@@ -199,7 +216,7 @@ export class TrainingLoop {
       step: this.step,
       tokens: this.tokens,
       seconds: this.seconds(),
-      overhead: this.updateMs === 0 ? 0 : 1 - this.gradientMs / this.updateMs,
+      overhead: this.workMs === 0 ? 0 : 1 - this.gradientMs / this.workMs,
       parameters: this.parameters(),
       steps: this.steps,
       evals: this.evals,
@@ -208,20 +225,21 @@ export class TrainingLoop {
     };
   }
 
+  private reportProgress(last: StepMetrics): void {
+    const validation = this.best ? `, best validation ${formatNumber(this.best.lossNats, 4)}` : '';
+    this.report(
+      `loss ${formatNumber(last.lossNats, 4)} nats${validation}, ${last.tokensPerSecond.toLocaleString('en')} tokens/s`,
+    );
+  }
+
   /** The bar counts this call's updates; a time limit that comes first decides where it ends. */
-  private reportProgress(first: number, last: StepMetrics): void {
+  private report(detail: string): void {
     const { steps, maxSeconds } = this.run.train;
-    const done = this.step - first;
-    let total = steps - first;
+    const done = this.step - this.first;
+    let total = steps - this.first;
     if (maxSeconds !== null)
       total = Math.min(total, Math.max(done, Math.round((done * maxSeconds) / this.elapsed())));
-    const validation = this.best ? `, best validation ${formatNumber(this.best.lossNats, 4)}` : '';
-    this.options.onProgress?.({
-      done,
-      total,
-      unit: 'steps',
-      detail: `step ${this.step}, loss ${formatNumber(last.lossNats, 4)} nats${validation}, ${last.tokensPerSecond.toLocaleString('en')} tokens/s`,
-    });
+    this.options.onProgress?.({ done, total, unit: 'steps', detail: `step ${this.step}, ${detail}` });
   }
 
   private parameters(): number {
