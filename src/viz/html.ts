@@ -19,11 +19,12 @@ export interface TableSpec {
 
 /** A plain HTML table; numbers are shown with three significant digits, whole numbers as they are. */
 export function htmlTable({ columns, rows, highlight = [], caption }: TableSpec): string {
-  const head = columns.map((c, i) => `<th${i === 0 ? '' : ' class="n"'}>${escapeText(c)}</th>`).join('');
+  const right = columns.map((_, i) => i > 0 && rows.every((row) => numeric(row[i])));
+  const head = columns.map((c, i) => `<th${right[i] ? ' class="n"' : ''}>${escapeText(c)}</th>`).join('');
   const body = rows
     .map((row, r) => {
       const cells = row.map((cell, i) => {
-        const tag = i === 0 ? 'th scope="row"' : `td${numeric(cell) ? ' class="n"' : ''}`;
+        const tag = i === 0 ? 'th scope="row"' : `td${right[i] ? ' class="n"' : ''}`;
         return `<${tag}>${escapeText(cellText(cell))}</${i === 0 ? 'th' : 'td'}>`;
       });
       return `<tr${highlight.includes(r) ? ' class="main"' : ''}>${cells.join('')}</tr>`;
@@ -34,7 +35,12 @@ export function htmlTable({ columns, rows, highlight = [], caption }: TableSpec)
 }
 
 function numeric(cell: Cell): boolean {
-  return cell === null || cell === undefined || typeof cell === 'number' || /^[\d.,–%\s/-]+$/.test(cell);
+  return (
+    cell === null ||
+    cell === undefined ||
+    typeof cell === 'number' ||
+    /^([<>]? ?[\d.,]+( %)?( \([\d, of]+\))?|–|)$/.test(cell)
+  );
 }
 
 function cellText(cell: Cell): string {
@@ -113,7 +119,7 @@ h2 { font-size: 1.3rem; margin: 2.5rem 0 .5rem; padding-top: .75rem; border-top:
 h3 { font-size: 1.05rem; margin: 1.5rem 0 .25rem; }
 p, li { max-width: 48rem; }
 .sub { color: #555; margin: 0 0 1rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 12px; margin: 1rem 0 1.5rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 12px; margin: 1rem 0 1.5rem; }
 .card { border: 1px solid #ccc; border-radius: 6px; padding: 10px 14px; }
 .card b { display: block; font-size: 1.6rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .card span { display: block; font-size: .85rem; color: #444; }

@@ -94,8 +94,8 @@ export function lossBars(model: LossBar | undefined, baselines: readonly LossBar
       },
     ],
     layout: layout('Loss on held-out captures', {
-      height: 120 + 44 * bars.length,
-      margin: { l: 64, r: 72, t: 56, b: 56 },
+      height: 140 + 40 * bars.length,
+      margin: { l: 64, r: 72, t: 76, b: 56 },
       xaxis: { title: { text: 'nats a token (lower is better)' }, rangemode: 'tozero' },
       yaxis: { showgrid: false },
       shapes,

@@ -127,7 +127,7 @@ export function labelTable(evaluation: Evaluation): TableSpec {
 }
 
 function pooled(evaluation: Evaluation): ValidityRow[] {
-  return evaluation.validity.filter((r) => r.label === 'pooled' && r.packets > 0);
+  return evaluation.validity.filter((r) => r.label === 'pooled');
 }
 
 /** Per-packet checks, all labels together. */
@@ -149,7 +149,10 @@ export function validityTable(evaluation: Evaluation): TableSpec {
           r.checks[name].checked === 0 ? '–' : percent(r.checks[name].ok / r.checks[name].checked),
         ),
       ]),
-      ['every check', ...rows.map((r) => percent(r.allChecks.ok / Math.max(1, r.allChecks.checked)))],
+      [
+        'every check',
+        ...rows.map((r) => (r.allChecks.checked === 0 ? '–' : percent(r.allChecks.ok / r.allChecks.checked))),
+      ],
     ],
     highlight: [CHECKS.length + 2],
   };
@@ -157,7 +160,7 @@ export function validityTable(evaluation: Evaluation): TableSpec {
 
 /** Connections: handshakes, sequence numbers, acknowledgements. */
 export function tcpTable(evaluation: Evaluation): TableSpec {
-  const rows = pooled(evaluation);
+  const rows = pooled(evaluation).filter((r) => r.tcp.flows > 0);
   const line = (title: string, of: (r: ValidityRow) => string | number): (string | number)[] => [
     title,
     ...rows.map(of),
@@ -209,7 +212,7 @@ export function refusedTable(evaluation: Evaluation): TableSpec {
 
 /** Decoder problems by code. */
 export function problemTable(evaluation: Evaluation): TableSpec {
-  const rows = pooled(evaluation);
+  const rows = pooled(evaluation).filter((r) => r.packets > 0);
   const codes = [...new Set(rows.flatMap((r) => Object.keys(r.problems)))].sort();
   return {
     caption: 'Problems that the packet decoder names, in packets that are in the captures.',

@@ -36,7 +36,7 @@ export function similarityBars(evaluation: Evaluation): FigureSpec {
       barmode: 'group',
       bargap: 0.2,
       height: 420,
-      margin: { l: 64, r: 24, t: 96, b: 48 },
+      margin: { l: 64, r: 24, t: 84, b: 48 },
       yaxis: { title: { text: 'JS distance, base 2 (lower is closer)' }, rangemode: 'tozero' },
     }),
   };

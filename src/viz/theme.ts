@@ -58,11 +58,21 @@ const AXIS = {
 /** A light layout with dark text; `more` is merged over it, axes one by one. */
 export function layout(title: string, more: Record<string, unknown> = {}): Record<string, unknown> {
   const merged: Record<string, unknown> = {
-    title: { text: title, x: 0, xref: 'paper', xanchor: 'left', font: { size: 16 } },
+    title: {
+      text: title,
+      x: 0,
+      xref: 'paper',
+      xanchor: 'left',
+      y: 1,
+      yref: 'container',
+      yanchor: 'top',
+      pad: { t: 14 },
+      font: { size: 16 },
+    },
     font: { family: 'system-ui, "Segoe UI", Helvetica, Arial, sans-serif', size: 13, color: '#1a1a1a' },
     paper_bgcolor: '#ffffff',
     plot_bgcolor: '#ffffff',
-    margin: { l: 64, r: 24, t: 56, b: 56 },
+    margin: { l: 64, r: 24, t: 76, b: 56 },
     height: 380,
     legend: { orientation: 'h', x: 0, y: 1.02, xanchor: 'left', yanchor: 'bottom' },
     hovermode: 'closest',

@@ -34,10 +34,7 @@ export function packetLanes(lanes: readonly PacketLane[]): FigureSpec {
       showarrow: false,
     });
     for (const [flow, color] of flowColors(lane)) {
-      const own = lane.packets
-        .map((p, x) => ({ ...p, x }))
-        .filter((p) => (flow < 0 ? color === undefined : p.flow === flow));
-      if (own.length === 0) continue;
+      const own = lane.packets.map((p, x) => ({ ...p, x })).filter((p) => p.flow === flow);
       data.push({
         type: 'bar',
         name: `flow ${flow + 1}`,
@@ -57,7 +54,7 @@ export function packetLanes(lanes: readonly PacketLane[]): FigureSpec {
     layout: layout('Packets of one real and one generated trace', {
       ...axes,
       annotations,
-      height: 120 + 250 * Math.max(1, lanes.length),
+      height: 110 + 240 * Math.max(1, lanes.length),
       barmode: 'overlay',
       bargap: 0,
     }),
@@ -133,8 +130,8 @@ export function bitStrip(bitsOne: Evaluation['figures']['bitsOne']): FigureSpec 
   return {
     data,
     layout: layout('Bits of the TCP header (nPrint), all labels together', {
-      height: 330,
-      margin: { l: 64, r: 24, t: 90, b: 50 },
+      height: 370,
+      margin: { l: 64, r: 24, t: 130, b: 50 },
       xaxis: {
         title: { text: 'bit of the TCP header' },
         anchor: 'y2',
