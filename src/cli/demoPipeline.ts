@@ -211,12 +211,13 @@ export async function judgeLoss(
   }
 }
 
-/** What a model folder's card says about its own loss; fields that it lacks stay undefined. */
-export interface CardLosses {
-  heldOutLossNats?: number | null;
-  baselines?: { name: string; lossNats: number }[];
-}
-
-export function cardLosses(modelDir: string): CardLosses {
-  return readJson<CardLosses>(join(modelDir, 'netssm.json'));
+/**
+ * The held-out loss that a model folder's card states, where it was trained on this very data set; measuring it anew
+ * takes longer than the whole demo.
+ */
+export function cardLoss(modelDir: string, contentHash: string): number | undefined {
+  const card = readJson<{ heldOutLossNats?: number | null; trainedOn?: { contentHash?: string } }>(
+    join(modelDir, 'netssm.json'),
+  );
+  return card.trainedOn?.contentHash === contentHash ? (card.heldOutLossNats ?? undefined) : undefined;
 }

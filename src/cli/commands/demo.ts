@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import type { Evaluation } from '../../evaluate';
 import type { LoadedModel } from '../../generate';
+import type { History } from '../../train';
 import { formatDuration, formatNumber, NetssmError, writeJson } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import { DEMO_SIZES, demoFolders, FAST_DEMO_SIZES } from '../demoPipeline';
@@ -115,8 +116,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const evaluationFresh =
     generatedFresh && (await judge(folders.generatedFresh, '5/5 evaluate, just trained'));
 
-  const card = shipped && steps.cardLosses(shipped.dir);
-  const numbers = keyNumbers(evaluation, loss.baselines, card?.heldOutLossNats ?? loss.freshLossNats, main);
+  const shippedLoss = shipped && steps.cardLoss(shipped.dir, meta.contentHash);
+  const numbers = keyNumbers(evaluation, loss.baselines, shippedLoss ?? loss.freshLossNats, main);
   const metrics = {
     version,
     seed: options.seed,
@@ -127,7 +128,7 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
     training: { steps: history.step, tokens: history.tokens, seconds: history.seconds, lossCurve: curve },
     heldOutLoss: {
       baselines: loss.baselines,
-      shipped: card ?? null,
+      shipped: shippedLoss === undefined ? null : { lossNats: shippedLoss },
       justTrained: { lossNats: loss.freshLossNats, tokens: loss.freshTokens },
     },
     keyNumbers: numbers,
@@ -135,6 +136,39 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
     evaluationJustTrained: evaluationFresh ?? null,
   };
   writeJson(folders.metrics, metrics);
+  const { lossCurve, writeReport } = await import('../../viz/index.js');
+  writeReport(folders.report, {
+    title: 'netssm demo',
+    subtitle: shipped
+      ? 'Captures from the model that ships with netssm, judged against real ones, and a model trained just now.'
+      : 'Captures from a model trained just now (none ships with this checkout), judged against real ones.',
+    evaluation,
+    model: { ...main.card, heldOutLossNats: shippedLoss ?? loss.freshLossNats },
+    baselines: loss.baselines,
+    traces: generated.traces.map(({ label, frames, report }, i) => ({
+      file: relative(options.out, generated.files[i]),
+      label,
+      packets: frames.length,
+      tokens: report.tokens,
+      refused: Object.values(report.refused).reduce((sum, n) => sum + n, 0),
+    })),
+    sections: [
+      {
+        title: 'The model trained just now',
+        text: freshText(history, loss, evaluationFresh),
+        figure: lossCurve(history),
+        caption:
+          'Each update of this run; one minute is enough to see what is learnt first: which bytes there are.',
+      },
+    ],
+    provenance: {
+      netssm: version,
+      command: `netssm demo${options.fast ? ' --fast' : ''}`,
+      seed: options.seed,
+      engine: `${engine.name}, ${formatNumber(engine.gflops, 2)} GFLOP/s`,
+      node: process.version,
+    },
+  });
   io.print();
   for (const line of numbers) io.print(`  ${line.name.padEnd(52)} ${line.text}`);
   io.print();
@@ -145,6 +179,24 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   io.print(`Everything took ${formatDuration((Date.now() - started) / 1000)}.`);
   io.result({ out: options.out, report: folders.report, metrics: folders.metrics, keyNumbers: numbers });
   return 0;
+}
+
+function freshText(
+  history: History,
+  loss: { freshLossNats: number; freshTokens: number },
+  evaluation: Evaluation | undefined,
+): string {
+  const decoded = evaluation?.sources.find((source) => source.role === 'synthetic')?.decodeRate;
+  const traffic =
+    decoded === null || decoded === undefined
+      ? ''
+      : ` Of the packets that it was asked for, ${(decoded * 100).toFixed(1)} % decode.`;
+  return (
+    `${history.parameters.toLocaleString('en')} parameters, ${history.step.toLocaleString('en')} updates, ` +
+    `${history.tokens.toLocaleString('en')} tokens in ${formatDuration(history.seconds)}. ` +
+    `Its loss on the first ${loss.freshTokens.toLocaleString('en')} tokens of the held-out captures is ` +
+    `${formatNumber(loss.freshLossNats, 3)} nats a token.${traffic}`
+  );
 }
 
 /** One of the five numbers that the demo ends with. */

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
-import { formatNumber } from '../../util';
+import type { Evaluation } from '../../evaluate';
+import { formatNumber, writeJson } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
+import type { Io } from '../io';
 import { list, wholeNumber } from '../options';
 
 interface EvaluateOptions {
@@ -25,22 +27,69 @@ export const registerEvaluate: Register = (program, finish) => {
     .option('--suite <names>', 'what to measure, separated by commas', list, ['similarity', 'validity'])
     .requiredOption('--out <dir>', 'folder for metrics.json and report.html')
     .option('--seed <s>', 'decides samples and splits', wholeNumber, 1)
-    .action((options: EvaluateOptions) =>
-      runAction(options, finish, async (io) => {
-        const { evaluateTraces } = await import('../../evaluate/index.js');
-        const { writeReport } = await import('../../viz/index.js');
-        const progress = io.progress('evaluate');
-        const evaluation = await evaluateTraces({
-          real: options.real,
-          synthetic: options.synthetic,
-          heldOut: options.heldOut,
-          suites: options.suite,
-          seed: options.seed,
-          onProgress: progress.report,
-        });
-        progress.finish();
-        void [join, formatNumber, writeReport];
-        io.result(evaluation);
-      }),
-    );
+    .action((options: EvaluateOptions) => runAction(options, finish, (io) => evaluate(options, io)));
 };
+
+async function evaluate(options: EvaluateOptions, io: Io): Promise<void> {
+  const { evaluateTraces } = await import('../../evaluate/index.js');
+  const { trivialBaselines } = await import('../../generators/index.js');
+  const { version } = await import('../../index.js');
+  const { writeReport } = await import('../../viz/index.js');
+  const progress = io.progress('evaluate');
+  const evaluation = await evaluateTraces({
+    real: options.real,
+    synthetic: options.synthetic,
+    heldOut: options.heldOut,
+    baselines: trivialBaselines(),
+    suites: options.suite,
+    seed: options.seed,
+    provenance: { netssm: version, command: 'netssm evaluate' },
+    onProgress: progress.report,
+  });
+  progress.finish();
+  const metrics = join(options.out, 'metrics.json');
+  const report = join(options.out, 'report.html');
+  writeJson(metrics, evaluation);
+  writeReport(report, {
+    title: 'Generated captures beside real ones',
+    subtitle: `${options.synthetic} against ${options.real}`,
+    evaluation,
+    provenance: { netssm: version, command: 'netssm evaluate', seed: options.seed, node: process.version },
+  });
+  await printSummary(evaluation, io);
+  for (const note of evaluation.notes) io.note(`note: ${note}`);
+  io.print(`Report:  ${report}`);
+  io.print(`Metrics: ${metrics}`);
+  io.result({ report, metrics, evaluation });
+}
+
+/** One row a source: how far from the reference, how many packets decode and pass every check. */
+async function printSummary(evaluation: Evaluation, io: Io): Promise<void> {
+  const { textTable } = await import('../../notebook/index.js');
+  const distance = (source: string, what: string): string => {
+    const row = evaluation.similarity.find(
+      (r) => r.source === source && r.label === 'macro' && r.what === what,
+    );
+    return row?.jsDistance == null ? '-' : formatNumber(row.jsDistance, 3);
+  };
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+  const valid = (source: string): string => {
+    const row = evaluation.validity.find((r) => r.source === source && r.label === 'pooled');
+    return row && row.allChecks.checked > 0 ? percent(row.allChecks.ok / row.allChecks.checked) : '-';
+  };
+  io.print(
+    textTable(
+      ['', 'what', 'TCP bits', 'fields', 'decode', 'no fault'],
+      evaluation.sources.map(({ name, role, decodeRate }) => [
+        name,
+        role,
+        distance(name, 'tcp'),
+        distance(name, 'mean'),
+        decodeRate === null ? '-' : percent(decodeRate),
+        valid(name),
+      ]),
+      ['left', 'left', 'right', 'right', 'right', 'right'],
+    ),
+  );
+  io.print('TCP bits and fields: mean Jensen-Shannon distance to the real captures, 0 (same) to 1.');
+}
