@@ -8,7 +8,7 @@ import {
   type MambaConfig,
   type Weights,
 } from '../model';
-import { FIRST_LABEL, Vocabulary, type TokenDataset } from '../tokens';
+import { FIRST_LABEL, loadTiming, saveTiming, Vocabulary, type TokenDataset } from '../tokens';
 import { NetssmError, readJson, type Rng } from '../util';
 import type { TrainConfig } from './config';
 import type { ModelCard } from './runFolder';
@@ -84,6 +84,14 @@ export function idMapBetween(from: Vocabulary, to: Vocabulary): Int32Array | und
     id < FIRST_LABEL ? id : to.labelId(from.labels[id - FIRST_LABEL]),
   );
   return map.every((id, i) => id === i) ? undefined : map;
+}
+
+/** Adds to `path` the inter-arrival times of labels that only the model of `init` knows. */
+export function mergeTiming(init: string, path: string): void {
+  const old = join(init, 'timing.json');
+  if (!existsSync(old) || !existsSync(path)) return;
+  const timing = loadTiming(path);
+  saveTiming(path, { ...timing, labels: { ...loadTiming(old).labels, ...timing.labels } });
 }
 
 /** Rows of ids in use stay; rows of new ids are drawn as at the start of training, N(0, 0.02). */

@@ -5,7 +5,7 @@ import { readJson, Rng, writeJson } from '../util';
 import { readCheckpoint, type Checkpoint } from './checkpoint';
 import { validateTrainConfig, type TrainConfig } from './config';
 import type { FitOptions } from './fit';
-import { idMapBetween, startingPoint } from './fineTune';
+import { idMapBetween, mergeTiming, startingPoint } from './fineTune';
 import {
   assertSameSettings,
   copyDatasetFiles,
@@ -69,6 +69,7 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
     const rng = new Rng(train.seed);
     const start = startingPoint(train, dataset, rng);
     copyDatasetFiles(options.data, paths);
+    if (train.init !== null) mergeTiming(train.init, paths.timing);
     saveVocabulary(paths.tokenizer, start.vocabulary); // with init it has more labels than the data set's
     writeJson(paths.config, start.config);
     writeJson(paths.train, train);

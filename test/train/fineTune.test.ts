@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadModelFiles } from '../../src/model';
 import { useEngine, type Engine } from '../../src/tensor';
-import { loadVocabulary, Vocabulary } from '../../src/tokens';
+import { loadTiming, loadVocabulary, Vocabulary } from '../../src/tokens';
 import { exportModel, fit, idMapBetween, readCard, toBf16 } from '../../src/train';
 import { temporaryFolder, TOY_CONFIG, writeToyDataset } from './toy';
 
@@ -27,6 +27,12 @@ describe('fine-tuning', () => {
     expect(history.notes).toContain(`weights of ${base}, new labels: c`);
     expect(readCard(run).labels).toEqual(['a', 'b', 'c']);
     expect(loadVocabulary(join(run, 'tokenizer.json')).labels).toEqual(['a', 'b', 'c']);
+    const timing = loadTiming(join(run, 'timing.json')).labels; // those of the data go before those of the model
+    expect(Object.entries(timing).map(([label, t]) => `${label} ${t.meanMicros}`)).toEqual([
+      'a 0',
+      'b 1',
+      'c 0',
+    ]);
     const [before, after] = [base, run].map((dir) => loadModelFiles(dir));
     expect(after.config.vocab_size).toBe(263);
     const rows = (m: typeof before, from: number, to: number) => [

@@ -61,7 +61,9 @@ export function writeToyDataset(dir: string, options: ToyOptions = {}): string {
     format: 'netssm-timing',
     version: 1,
     unit: 'microseconds',
-    labels: {},
+    labels: Object.fromEntries(
+      labels.map((label, i) => [label, { count: 1, meanMicros: i, quantiles: [i] }]),
+    ),
   });
   const totals = (split?: Split): DatasetTotals => {
     const list = sequences.filter((s) => split === undefined || s.split === split);
