@@ -47,14 +47,29 @@ export interface PromptState<State> {
   logits: Float32Array;
 }
 
-export function readPrompt<State>(
+/** Tokens of a prompt that are read between two looks at the outside. */
+const PROMPT_CHUNK = 256;
+
+/** Reads a prompt, of any length, with pauses. Undefined: aborted. */
+export async function readPrompt<State>(
   stepper: Stepper<State>,
   prompt: Prompt,
   logitsLength: number,
-): PromptState<State> {
+  hooks: Pick<DecodeHooks, 'aborted' | 'pause'> & { onPrompt?: (read: number, total: number) => void } = {},
+): Promise<PromptState<State> | undefined> {
   const state = stepper.newState();
   const logits = new Float32Array(logitsLength);
-  stepper.prefill(state, prompt.tokens, logits);
+  const { tokens } = prompt;
+  let pausedAt = Date.now();
+  for (let at = 0; at < tokens.length; at += PROMPT_CHUNK) {
+    if (hooks.aborted?.()) return undefined;
+    stepper.prefill(state, tokens.subarray(at, at + PROMPT_CHUNK), logits);
+    if (Date.now() - pausedAt > 50) {
+      hooks.onPrompt?.(Math.min(at + PROMPT_CHUNK, tokens.length), tokens.length);
+      await hooks.pause?.();
+      pausedAt = Date.now();
+    }
+  }
   return { state, logits };
 }
 

@@ -63,14 +63,26 @@ export const DEFAULT_START_MICROS = 1_704_067_200_000_000;
 export async function generateTraces(request: GenerateRequest): Promise<GeneratedTrace[]> {
   const { model, count = 1, onPacket, signal } = request;
   const spec = toSpec(request);
+  if (count === 0) return [];
   const progress = new Progress(request, count, spec);
+  const watch = {
+    aborted: () => signal?.aborted ?? false,
+    pause: () => new Promise<void>((resolve) => setImmediate(resolve)),
+  };
+  const start = await readPrompt(model.stepper, spec.prompt, spec.logitsLength, {
+    ...watch,
+    onPrompt: progress.prompt,
+  });
+  if (!start) return [];
   const jobs = Math.min(count, request.jobs ?? availableParallelism());
   const script = jobs > 1 && model.files ? workerScript() : undefined;
   if (script && model.files) {
+    const { files } = model;
     return runInWorkers({
       script,
-      files: model.files,
+      files,
       spec,
+      start,
       count,
       jobs,
       onPacket,
@@ -79,12 +91,9 @@ export async function generateTraces(request: GenerateRequest): Promise<Generate
     });
   }
   const traces: GeneratedTrace[] = [];
-  if (count === 0 || signal?.aborted) return traces;
-  const start = readPrompt(model.stepper, spec.prompt, spec.logitsLength);
   for (let index = 0; index < count && !signal?.aborted; index++) {
     const hooks: DecodeHooks = {
-      aborted: () => signal?.aborted ?? false,
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      ...watch,
       onTokens: (tokens, packets) => progress.update(index, tokens, packets),
       onFrame: onPacket && ((frame, prompt) => onPacket({ trace: index, frame, prompt })),
     };
@@ -129,7 +138,7 @@ function toSpec(request: GenerateRequest): TraceSpec {
 class Progress {
   private readonly tokens: number[];
   private readonly packets: number[];
-  private readonly started = Date.now();
+  private started = Date.now();
 
   constructor(
     private readonly request: GenerateRequest,
@@ -140,18 +149,30 @@ class Progress {
     this.packets = new Array<number>(count).fill(0);
   }
 
+  readonly prompt = (read: number, total: number): void => {
+    const tokens = `${read.toLocaleString('en')} of ${total.toLocaleString('en')} tokens`;
+    this.report(0, `reading the prompt: ${tokens}`);
+    this.started = Date.now();
+  };
+
   readonly update = (trace: number, tokens: number, packets: number): void => {
     this.tokens[trace] = tokens;
     this.packets[trace] = packets;
-    const sum = (list: number[]) => list.reduce((a, b) => a + b, 0);
     const drawn = sum(this.tokens);
     const rate = drawn / Math.max(1e-3, (Date.now() - this.started) / 1000);
-    const byPackets = this.spec.packets < Infinity;
-    this.request.onProgress?.({
-      done: byPackets ? sum(this.packets) : drawn,
-      total: this.count * (byPackets ? this.spec.packets : this.spec.tokens),
-      unit: byPackets ? 'packets' : 'tokens',
-      detail: `${Math.round(rate).toLocaleString('en')} tokens/s`,
-    });
+    this.report(
+      this.spec.packets < Infinity ? sum(this.packets) : drawn,
+      `${Math.round(rate).toLocaleString('en')} tokens/s`,
+    );
   };
+
+  private report(done: number, detail: string): void {
+    const byPackets = this.spec.packets < Infinity;
+    const total = this.count * (byPackets ? this.spec.packets : this.spec.tokens);
+    this.request.onProgress?.({ done, total, unit: byPackets ? 'packets' : 'tokens', detail });
+  }
+}
+
+function sum(list: readonly number[]): number {
+  return list.reduce((a, b) => a + b, 0);
 }

@@ -1,17 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StepModel } from '../model';
-import { decodeTrace, readPrompt } from './decode';
+import { decodeTrace } from './decode';
 import { toJob } from './spec';
 import type { Stepper } from './stepper';
 import type { FromWorker, ToWorker, WorkerStart } from './workers';
 
 // The thread that runInWorkers starts: draws the traces it is told to, one at a time.
-const { config, weights, spec, packets, control } = workerData as WorkerStart;
+const { config, weights, spec, start, packets, control } = workerData as WorkerStart;
 const port = parentPort!;
 const send = (message: FromWorker) => port.postMessage(message);
 
 const stepper = new StepModel(config, weights) as Stepper;
-const start = readPrompt(stepper, spec.prompt, spec.logitsLength);
 
 port.on('message', ({ run: index }: ToWorker) => {
   let told = 0;

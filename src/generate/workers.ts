@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { MambaConfig, Weights } from '../model';
 import { NetssmError, projectRoot } from '../util';
+import type { PromptState } from './decode';
 import type { PacketEvent } from './generate';
 import type { TraceSpec } from './spec';
 import type { GeneratedTrace } from './trace';
@@ -12,6 +13,8 @@ export interface WorkerStart {
   config: MambaConfig;
   weights: Weights;
   spec: TraceSpec;
+  /** After the prompt. */
+  start: PromptState<unknown>;
   /** Whether packets are wanted as they come. */
   packets: boolean;
   /** Shared: element 0 is set when all shall stop. */
@@ -39,6 +42,7 @@ export interface WorkerRun {
   script: string;
   files: { config: MambaConfig; weights: Weights };
   spec: TraceSpec;
+  start: PromptState<unknown>;
   count: number;
   jobs: number;
   onPacket?: (event: PacketEvent) => void;
@@ -49,12 +53,13 @@ export interface WorkerRun {
 /** Draws `count` traces in `jobs` threads; the weights are in memory once. */
 export async function runInWorkers(run: WorkerRun): Promise<GeneratedTrace[]> {
   const { count, signal } = run;
-  if (count === 0 || signal?.aborted) return [];
+  if (signal?.aborted) return [];
   const control = new Int32Array(new SharedArrayBuffer(4));
   const data: WorkerStart = {
     config: run.files.config,
     weights: shareWeights(run.files.weights),
     spec: run.spec,
+    start: run.start,
     packets: run.onPacket !== undefined,
     control,
   };

@@ -220,6 +220,23 @@ describe('generateTraces', () => {
     expect(last).toEqual({ done: 8, total: 8, unit: 'packets', detail: undefined });
   });
 
+  it('reads a long prompt in pieces, and can be aborted there', async () => {
+    const controller = new AbortController();
+    const pieces: number[] = [];
+    const stepper = scripted(both);
+    stepper.prefill = (_state, tokens) => {
+      pieces.push(tokens.length);
+      if (pieces.length === 3) controller.abort();
+    };
+    const prompt = Array.from({ length: 100 }, () => frame(SYN));
+    const request = { model: fakeModel(stepper), label: 'web', prompt, packets: 1 };
+    expect(await generateTraces({ ...request, signal: controller.signal })).toEqual([]);
+    expect(pieces).toEqual([256, 256, 256]);
+    const [trace] = await generateTraces(request);
+    expect(trace.promptPackets).toBe(100);
+    expect(pieces.slice(3).reduce((a, b) => a + b, 0)).toBe(1 + 100 * 75);
+  });
+
   it('says what is wrong with a request', async () => {
     const model = fakeModel(scripted(both));
     await expect(generateTraces({ model, label: 'ftp' })).rejects.toThrow('unknown label "ftp"');
