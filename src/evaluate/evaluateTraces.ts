@@ -25,7 +25,7 @@ export interface EvaluateOptions {
   /** Default: all. */
   suites?: readonly string[];
   seed?: number;
-  /** Packets read a label at most; default 200,000. */
+  /** Packets read a label (and split) at most, the first ones of each capture; default 200,000. */
   maxPackets?: number;
   /** Packets a baseline generates a label at most; default 4,000. */
   baselinePackets?: number;

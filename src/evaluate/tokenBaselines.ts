@@ -24,8 +24,13 @@ export interface TokenBaselineOptions {
   splitTrain?: string;
   /** Split to judge on. Default `test`. */
   splitTest?: string;
-  /** Training tokens that are used at most, in whole sequences from the first. Default 20 million. */
+  /** Training tokens that are used at most: whole sequences, the labels in turn. Default 20 million. */
   maxTokens?: number;
+  /**
+   * Held-out tokens that are judged at most: all sequences are cut to the same length, exactly as `evaluateLoss` cuts
+   * them for the same number. Default: all.
+   */
+  maxTestTokens?: number;
   onProgress?: OnProgress;
 }
 
@@ -46,10 +51,15 @@ const FOLDS = 4;
  */
 export function fitTokenBaselines(dataset: TokenSource, options: TokenBaselineOptions = {}): TokenBaseline[] {
   const { splitTrain = 'train', splitTest = 'test', maxTokens = 20_000_000, onProgress } = options;
+  const { maxTestTokens = Infinity } = options;
   const trainSequences = ofSplit(dataset, splitTrain, maxTokens);
   const testSequences = ofSplit(dataset, splitTest, Infinity);
   const train = tokenEvents(dataset, trainSequences, folds(dataset, trainSequences));
-  const test = tokenEvents(dataset, testSequences, () => 0);
+  const cap = lengthCap(
+    testSequences.map((i) => dataset.sequences[i].length - 1),
+    maxTestTokens,
+  );
+  const test = tokenEvents(dataset, testSequences, () => 0, cap);
   const report = (done: number, detail: string): void =>
     onProgress?.({ done, total: 4, unit: 'baselines', detail });
   report(0, 'counting');
@@ -107,22 +117,47 @@ export function bestBaseline(baselines: readonly TokenBaseline[]): TokenBaseline
   return baselines.reduce((best, b) => (b.lossNats < best.lossNats ? b : best));
 }
 
+/** Sequences of a split, the labels in turn, until there are `maxTokens`. */
 function ofSplit(dataset: TokenSource, split: string, maxTokens: number): number[] {
-  const chosen: number[] = [];
-  let tokens = 0;
+  const byLabel = new Map<string, number[]>();
   dataset.sequences.forEach((sequence, i) => {
     if (sequence.split !== split || sequence.length < 2) return;
-    if (chosen.length > 0 && tokens + sequence.length > maxTokens) return;
-    chosen.push(i);
-    tokens += sequence.length - 1;
+    const list = byLabel.get(sequence.label);
+    if (list) list.push(i);
+    else byLabel.set(sequence.label, [i]);
   });
-  if (chosen.length === 0) {
+  if (byLabel.size === 0) {
     const known = [...new Set(dataset.sequences.map((s) => s.split))].join(', ') || 'none';
     throw new NetssmError('split_empty', `the dataset has no tokens in split "${split}"`, {
       hint: `Splits with sequences: ${known}.`,
     });
   }
-  return chosen;
+  const chosen: number[] = [];
+  let tokens = 0;
+  const lists = [...byLabel.values()];
+  const rounds = Math.max(...lists.map((list) => list.length));
+  for (let round = 0; round < rounds; round++) {
+    for (const list of lists) {
+      if (round >= list.length) continue;
+      const length = dataset.sequences[list[round]].length - 1;
+      if (chosen.length > 0 && tokens + length > maxTokens) continue;
+      chosen.push(list[round]);
+      tokens += length;
+    }
+  }
+  return chosen.sort((x, y) => x - y);
+}
+
+/** The largest whole number c >= 1 with sum(min(length, c)) <= budget. */
+function lengthCap(lengths: readonly number[], budget: number): number {
+  const sorted = [...lengths].sort((x, y) => x - y);
+  let before = 0;
+  for (const [i, length] of sorted.entries()) {
+    const cap = Math.floor((budget - before) / (sorted.length - i));
+    if (cap < length) return Math.max(1, cap);
+    before += length;
+  }
+  return sorted[sorted.length - 1];
 }
 
 /** Captures dealt to folds label by label; a single capture is cut into runs of packets. */

@@ -42,14 +42,16 @@ export interface TokenEvents {
  * that a model has not seen yet when it predicts them: side information in the baseline's favour.
  *
  * @param foldOf fold of a sequence's packet
+ * @param cap tokens of a sequence at most
  */
 export function tokenEvents(
   dataset: TokenSource,
   sequences: readonly number[],
   foldOf: (sequence: number, packet: number) => number,
+  cap = Infinity,
 ): TokenEvents {
   let capacity = 0;
-  for (const i of sequences) capacity += Math.max(0, dataset.sequences[i].length - 1);
+  for (const i of sequences) capacity += Math.max(0, Math.min(dataset.sequences[i].length - 1, cap));
   const events: TokenEvents = {
     count: capacity,
     packets: 0,
@@ -64,16 +66,17 @@ export function tokenEvents(
   let at = 0;
   for (const i of sequences) {
     const tokens = dataset.tokens(i);
+    const stop = Math.min(tokens.length, cap + 1);
     const label = dataset.vocabulary.labels.indexOf(dataset.sequences[i].label);
     const decoder = dataset.layout.decoder();
     // Last packet by flow, and by flow and direction: where its tokens start, and how many they are with the mark.
     const last = new Map<string, [number, number]>();
     let start = 1;
     let packet = 0;
-    while (start < tokens.length) {
+    while (start < stop) {
       let end = start;
       while (end < tokens.length && tokens[end] !== PKT && tokens[end] !== END_OF_TEXT) end++;
-      const length = Math.min(end + 1, tokens.length) - start;
+      const length = Math.min(end + 1, stop) - start;
       const flow =
         end > start ? flowOfDecoded(decoder.decode(Uint8Array.from(tokens.subarray(start, end)))) : null;
       const either = flow ? last.get(flow.key) : undefined;

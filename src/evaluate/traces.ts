@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { listCaptures, openCapture, type Frame } from '../capture';
 import type { GeneratedFile, GenerationReport } from '../generate';
+import { countValues } from '../stats';
 import { NetssmError, readJson, type OnProgress } from '../util';
 import { RoleTracker, type PacketRole } from './roles';
 
@@ -45,7 +46,7 @@ export interface TraceFolder {
 export const KEPT_BYTES = 192;
 
 export interface LoadTracesOptions {
-  /** Packets read a label at most; what is left out is named in `cut`. Default 200,000. */
+  /** Packets read a label and split at most, shared by its captures; `cut` names what was cut. Default 200,000. */
   maxPackets?: number;
   onProgress?: OnProgress;
 }
@@ -58,17 +59,25 @@ export interface LoadTracesOptions {
  */
 export async function loadTraces(path: string, options: LoadTracesOptions = {}): Promise<TraceFolder> {
   const { maxPackets = 200_000, onProgress } = options;
-  const files = listCaptures(path);
   const listed = readLists(path);
-  const traces: Trace[] = [];
-  const perLabel = new Map<string, number>();
-  const cut = new Set<string>();
-  for (const [i, file] of files.entries()) {
+  const files = listCaptures(path).map((file) => {
     const known = listed.files.get(resolve(file));
-    const label = known?.label ?? labelFromPath(path, file);
-    const skip = known?.promptPackets ?? 0;
+    return {
+      file,
+      label: known?.label ?? labelFromPath(path, file),
+      split: known?.split,
+      skip: known?.promptPackets ?? 0,
+    };
+  });
+  const group = ({ label, split }: (typeof files)[number]): string => `${label}/${split ?? ''}`;
+  const captures = countValues(files.map(group));
+  const traces: Trace[] = [];
+  const cut = new Set<string>();
+  for (const [i, entry] of files.entries()) {
+    const { file, label, split, skip } = entry;
+    // An equal part of each capture, so that no capture is left out for the sake of those before it.
+    const room = Math.ceil(maxPackets / (captures.get(group(entry)) as number));
     const packets: TracePacket[] = [];
-    let room = maxPackets - (perLabel.get(label) ?? 0);
     const roles = new RoleTracker();
     let seen = 0;
     const reader = await openCapture(file);
@@ -77,7 +86,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
         // Prompt packets still tell who is the client of a flow.
         const packet = tracePacket(frame, roles);
         if (seen++ < skip) continue;
-        if (room-- <= 0) {
+        if (packets.length >= room) {
           cut.add(label);
           break;
         }
@@ -86,8 +95,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
     } finally {
       await reader.close();
     }
-    perLabel.set(label, (perLabel.get(label) ?? 0) + packets.length);
-    traces.push({ path: file, label, split: known?.split, packets, promptPackets: Math.min(skip, seen) });
+    traces.push({ path: file, label, split, packets, promptPackets: Math.min(skip, seen) });
     onProgress?.({ done: i + 1, total: files.length, unit: 'captures', detail: label });
   }
   return { path, traces, refused: listed.refused, generated: listed.generated, cut: [...cut] };

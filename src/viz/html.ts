@@ -39,7 +39,7 @@ function numeric(cell: Cell): boolean {
     cell === null ||
     cell === undefined ||
     typeof cell === 'number' ||
-    /^([<>]? ?[\d.,]+( %)?( \([\d, of]+\))?|–|)$/.test(cell)
+    /^([<>]? ?[\d.,]+(\s%)?( \([\d, of]+\))?|–|)$/.test(cell)
   );
 }
 
@@ -135,7 +135,9 @@ th, td { padding: .28rem .7rem; border-bottom: 1px solid #e0e0e0; text-align: le
 thead th { border-bottom: 2px solid #777; vertical-align: bottom; }
 tbody th { font-weight: 400; }
 .n { text-align: right; }
+td.n { white-space: nowrap; }
 thead th.n { text-align: right; }
+td.n { white-space: nowrap; }
 tr.main th, tr.main td { font-weight: 650; background: #eef5fa; }
 code { font-size: .88em; overflow-wrap: anywhere; }
 pre { background: #f6f6f6; padding: .75rem 1rem; overflow-x: auto; font-size: .85rem; }

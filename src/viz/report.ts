@@ -270,5 +270,6 @@ function provenanceSection(page: Page, { evaluation, model, timings, provenance 
 }
 
 function plain(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > 400 ? `${text.slice(0, 400)} ...` : text;
 }

@@ -19,11 +19,11 @@ export function share(ok: number, of: number): string {
 
 /** Never rounds to 100 or 0 what is not exactly that. */
 export function percent(value: number): string {
-  if (value === 1 || value === 0) return `${value * 100} %`;
+  if (value === 1 || value === 0) return `${value * 100}\u00a0%`;
   const digits = value > 0.999 || value < 0.001 ? 2 : 1;
   const text = (value * 100).toFixed(digits);
-  if (text === '100.00') return '> 99.99 %';
-  return text === '0.00' ? '< 0.01 %' : `${text} %`;
+  if (text === '100.00') return '> 99.99\u00a0%';
+  return text === '0.00' ? '< 0.01\u00a0%' : `${text}\u00a0%`;
 }
 
 function find(

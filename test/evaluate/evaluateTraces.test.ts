@@ -59,9 +59,7 @@ describe('loadTraces', () => {
   it('says which labels were not read to the end', async () => {
     const folder = await loadTraces(real, { maxPackets: 100 });
     expect(folder.cut).toEqual(['mqtt', 'web']);
-    expect(folder.traces.filter((t) => t.label === 'web').reduce((n, t) => n + t.packets.length, 0)).toBe(
-      100,
-    );
+    expect(folder.traces.map((t) => t.packets.length)).toEqual(Array(12).fill(17));
   });
 });
 

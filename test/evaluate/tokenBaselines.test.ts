@@ -3,6 +3,7 @@ import { bestBaseline, fitTokenBaselines } from '../../src/evaluate/tokenBaselin
 import { SmoothedTable } from '../../src/evaluate/smoothedTable';
 import { tokenEvents, type TokenSource } from '../../src/evaluate/tokenEvents';
 import { END_OF_TEXT, PKT, Vocabulary, getLayout } from '../../src/tokens';
+import { lengthCap } from '../../src/train/evaluateLoss';
 import { Rng } from '../../src/util';
 import { tcpFrame } from './frames';
 
@@ -130,6 +131,18 @@ describe('fitTokenBaselines', () => {
     const one = source([session(1, 'a', 'train', 60), session(2, 'a', 'test', 10)]);
     const results = fitTokenBaselines(one);
     expect(results.every((b) => b.lossNats > 0 && b.lossNats < Math.log(262))).toBe(true);
+  });
+
+  it('judges the tokens that evaluateLoss judges for the same limit', () => {
+    const [limited] = fitTokenBaselines(dataset, { maxTestTokens: 1001 });
+    expect(limited.tokens).toBe(2 * lengthCap([2201, 2201], 1001));
+    expect(limited.tokens).toBe(1000);
+  });
+
+  it('takes labels in turn when training tokens are limited', () => {
+    const [limited] = fitTokenBaselines(dataset, { maxTokens: 5000 });
+    expect(limited.trainTokens).toBe(2 * 2201);
+    expect(limited.lossNats).toBeGreaterThan(bigram.lossNats);
   });
 
   it('names the splits there are when one is empty', () => {
