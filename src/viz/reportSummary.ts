@@ -112,9 +112,11 @@ export function scopeSentence(evaluation: Evaluation): string {
   const judged = evaluation.sources.find(({ role }) => role === 'synthetic');
   const count = (perLabel: Record<string, { packets: number; captures: number }>): string => {
     const sizes = Object.values(perLabel);
-    const sum = (get: (s: (typeof sizes)[number]) => number): string =>
-      sizes.reduce((n, s) => n + get(s), 0).toLocaleString('en');
-    return `${sum((s) => s.packets)} packets in ${sum((s) => s.captures)} captures of ${sizes.length} label${sizes.length === 1 ? '' : 's'}`;
+    const captures = sizes.reduce((n, s) => n + s.captures, 0);
+    const plural = (n: number, word: string): string =>
+      `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
+    const packets = sizes.reduce((n, s) => n + s.packets, 0);
+    return `${plural(packets, 'packet')} in ${plural(captures, 'capture')} of ${plural(sizes.length, 'label')}`;
   };
   const reference = `${count(evaluation.reference.perLabel)} that nothing was fitted on (${evaluation.reference.floorKind})`;
   if (!judged) return `No generated captures were judged. The real reference is ${reference}.`;
