@@ -55,8 +55,8 @@ export interface Plan {
     /** Position sees the state its chunk begins with, or is seen by the one it ends with; added: [B*chunks, 1, Q]. */
     fromBegin: Tensor3D;
     toEnd: Tensor3D;
-    /** The convolution's taps 0..K-2, factors: [B, L, 1] each. */
-    taps: Tensor3D[];
+    /** Number of each position's sequence in its row, with K-1 zeros in front: [B, K-1+L]. */
+    segments: Tensor2D;
     /** Factor on the convolution's outgoing state: [B, K-1, 1]. */
     convState: Tensor3D;
     /** 0 where h is reset before the token, else 1: [B, L]. */
@@ -93,15 +93,17 @@ export function makePlan(tf: TF, config: MambaConfig, B: number, L: number, star
   plan.within = tf.add(plan.within, outer(padded, B * chunks, Q));
   plan.between = tf.add(plan.between, outer(edges, B, chunks + 1));
 
-  const before = tf.concat([tf.zeros([B, K - 1]), number], 1); // [B, K-1+L]
-  const same = (a: Tensor, b: Tensor, n: number) =>
-    tf.reshape(tf.cast(tf.equal(a, b), 'float32'), [B, n, 1]) as Tensor3D;
+  const segments = tf.concat([tf.zeros([B, K - 1]), number], 1) as Tensor2D;
   const rows = tf.reshape(padded, [B * chunks, 1, Q]);
   plan.packed = {
     fromBegin: unlike(rows, tf.reshape(tf.slice(edges, [0, 0], [B, chunks]), [B * chunks, 1, 1])) as Tensor3D,
     toEnd: unlike(rows, tf.reshape(ends, [B * chunks, 1, 1])) as Tensor3D,
-    taps: Array.from({ length: K - 1 }, (_, k) => same(tf.slice(before, [0, k], [B, L]), number, L)),
-    convState: same(tf.slice(before, [0, L], [B, K - 1]), last, K - 1),
+    segments,
+    convState: tf.reshape(tf.cast(tf.equal(tf.slice(segments, [0, L], [B, K - 1]), last), 'float32'), [
+      B,
+      K - 1,
+      1,
+    ]) as Tensor3D,
     keep: tf.sub(1, tf.cast(starts, 'float32')) as Tensor2D,
   };
   return plan;
@@ -270,7 +272,7 @@ export function mixer(
   const before = state?.conv ?? (tf.zeros([B, K - 1, conv_dim]) as Tensor3D);
   const history = tf.concat([before, xBC], 1) as Tensor3D; // [B, K-1+L, conv_dim]
   const taps = tf.transpose(tf.reshape(params['conv1d.weight'], [conv_dim, K])) as Tensor2D; // [K, conv_dim]
-  const convolved = silu(tf, causalConv1d(tf, history, taps, params['conv1d.bias'], packed?.taps));
+  const convolved = silu(tf, causalConv1d(tf, history, taps, params['conv1d.bias'], packed?.segments));
   const [x, Bm, Cm] = tf.split(convolved, [d_inner, G * N, G * N], 2);
 
   const xHeads = tf.reshape(x, [B, L, H, P]) as Tensor4D;

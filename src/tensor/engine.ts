@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type * as tfTypes from '@tensorflow/tfjs';
 import { NetssmError } from '../util';
+import { registerConv1d } from './conv1d';
 import { registerWasm } from './wasm';
 
 /** The tfjs module, as {@link useEngine} hands it out. Nothing imports tfjs on its own: loading it takes a second. */
@@ -106,6 +107,7 @@ async function nativeOrWasm(): Promise<Engine> {
 /** tfjs itself, once. */
 function loadTf(): TF {
   const tf = load('@tensorflow/tfjs') as TF;
+  registerConv1d(tf);
   silenceBanner(tf);
   return tf;
 }

@@ -1,4 +1,4 @@
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Scalar } from '@tensorflow/tfjs';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { TF } from './engine';
 
 /**
@@ -101,57 +101,4 @@ export function crossEntropySum(tf: TF, logits: Tensor2D, targets: Tensor1D, mas
     return { value, gradFunc };
   });
   return f(logits) as Scalar;
-}
-
-/**
- * Causal depthwise convolution as shifted multiply-adds: y_t = bias + sum_k w_k x_{t - (K-1) + k}.
- *
- * Shapes: x [B, K-1+L, C] with the K-1 inputs before the first in front; weight [K, C]; bias [C]; y [B, L, C].
- * `masks[k]` ([B, L, 1], 1 or 0) switches tap k off where it would reach into another sequence; the last tap, which
- * reads the position itself, needs none.
- */
-export function causalConv1d(
-  tf: TF,
-  x: Tensor3D,
-  weight: Tensor2D,
-  bias: Tensor1D,
-  masks: readonly Tensor3D[] = [],
-): Tensor3D {
-  const K = weight.shape[0];
-  const [B, padded, C] = x.shape;
-  const L = padded - (K - 1);
-  const masked = <T extends Tensor>(value: T, k: number, by: readonly Tensor[]): T =>
-    k < by.length ? tf.mul(value, by[k]) : value;
-  const tap = (value: Tensor3D, k: number) => tf.slice(value, [0, k, 0], [B, L, C]);
-  const f = tf.customGrad((...args) => {
-    const [input, w, b, save] = args as unknown as [
-      Tensor3D,
-      Tensor2D,
-      Tensor1D,
-      (tensors: Tensor[]) => void,
-    ];
-    save([input, w, ...masks]);
-    let value: Tensor = b;
-    for (let k = 0; k < K; k++)
-      value = tf.add(masked(tf.mul(tap(input, k), tf.slice(w, [k, 0], [1, C])), k, masks), value);
-    const gradFunc = (dyAny: Tensor, saved: Tensor[]) => {
-      const dy = dyAny as Tensor3D;
-      const [input, w, ...masks] = saved as [Tensor3D, Tensor2D, ...Tensor3D[]];
-      let dx: Tensor | undefined;
-      const dw: Tensor[] = [];
-      for (let k = 0; k < K; k++) {
-        const g = masked(dy, k, masks);
-        dw.push(tf.sum(tf.reshape(tf.mul(g, tap(input, k)), [B * L, C]), 0, true));
-        const back = tf.pad(tf.mul(g, tf.slice(w, [k, 0], [1, C])), [
-          [0, 0],
-          [k, K - 1 - k],
-          [0, 0],
-        ]);
-        dx = dx ? tf.add(dx, back) : back;
-      }
-      return [dx as Tensor, tf.concat(dw, 0), tf.sum(tf.reshape(dy, [B * L, C]), 0)];
-    };
-    return { value, gradFunc };
-  });
-  return f(x, weight, bias) as Tensor3D;
 }
