@@ -4,6 +4,7 @@ export * from './figure';
 export * from './ipynb';
 export * from './jupyter';
 export * from './kernelSpec';
+export * from './lane';
 export * from './packetView';
 export * from './params';
 export * from './progress';

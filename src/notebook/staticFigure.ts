@@ -1,6 +1,6 @@
 /**
  * A plain SVG of a plotly figure, for everywhere that plotly itself does not run: saved notebooks on the web, e-mail,
- * files. Simplified: scatter, bar, histogram and heatmap traces on linear axes; no hover, no subplots.
+ * files. Simplified: scatter, bar, histogram and heatmap traces on linear axes, subplots stacked; no hover.
  */
 import { escapeHtml } from './display';
 
@@ -22,75 +22,109 @@ export const PALETTE = [
   '#f0e442',
 ];
 
+type Values = ArrayLike<number | string>;
 interface Trace {
   type?: string;
   mode?: string;
   name?: string;
-  x?: ArrayLike<number | string>;
-  y?: ArrayLike<number | string>;
+  orientation?: string;
+  x?: Values;
+  y?: Values;
   z?: ArrayLike<ArrayLike<number>>;
+  yaxis?: string;
+  showlegend?: boolean;
+  marker?: { color?: unknown };
+  line?: { color?: unknown };
 }
 interface Series {
   kind: 'line' | 'markers' | 'bar';
   name: string;
   x: number[];
   y: number[];
+  colour: string;
+  legend: boolean;
+}
+/** A rectangle of the picture. */
+interface Area {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
 }
 
 const WIDTH = 640;
 const HEIGHT = 360;
-const AREA = { left: 64, top: 34, right: 16, bottom: 62 };
 
 /** The SVG text, or undefined for a figure without a trace that it can draw. */
 export function staticSvg(figure: FigureSpec): string | undefined {
   const traces = figure.data as Trace[];
   const layout = (figure.layout ?? {}) as Record<string, unknown>;
-  const heat = traces.find((trace) => trace.type === 'heatmap' && trace.z);
-  const categories: string[] = [];
-  const series = heat ? [] : traces.flatMap((trace, i) => toSeries(trace, `series ${i + 1}`, categories));
-  const body = heat ? heatmap(heat) : plot(series, categories);
-  if (!body) return undefined;
+  const overlay = layout.barmode === 'overlay';
+  const axes = [...new Set(traces.map((trace) => trace.yaxis ?? 'y'))];
+  const height = axes.length > 1 ? 60 + 210 * axes.length : HEIGHT;
+  const panelHeight = (height - 34 - 40) / axes.length;
+  const series: Series[] = [];
+  const bodies = axes.map((axis, i) => {
+    const own = traces.filter((trace) => (trace.yaxis ?? 'y') === axis);
+    const top = 34 + i * panelHeight;
+    const area = { left: 64, top, right: WIDTH - 16, bottom: top + panelHeight - 24 };
+    const heat = own.find((trace) => trace.type === 'heatmap' && trace.z);
+    if (heat) return heatmap(heat, area);
+    const categories: string[] = [];
+    const drawn = own.flatMap((trace) => toSeries(trace, series.length, categories, overlay));
+    series.push(...drawn);
+    return plot(drawn, categories, area, overlay);
+  });
+  if (bodies.every((body) => body === undefined)) return undefined;
+  const turned = traces.some((trace) => trace.orientation === 'h');
   const title = titleOf(layout.title);
-  const axis = (name: string): string => titleOf((layout[name] as { title?: unknown } | undefined)?.title);
-  const middle = (AREA.left + WIDTH - AREA.right) / 2;
+  const axisTitle = (name: string): string =>
+    titleOf((layout[name] as { title?: unknown } | undefined)?.title);
+  const vertical = axisTitle(turned ? 'xaxis' : 'yaxis');
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escapeHtml(title || 'figure')}" font-family="sans-serif" font-size="11">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>`,
-    text(middle, 18, title, 'middle', 'font-size="14"'),
-    text(middle, HEIGHT - 26, axis('xaxis'), 'middle'),
-    `<g transform="rotate(-90 14 ${HEIGHT / 2})">${text(14, HEIGHT / 2, axis('yaxis'), 'middle')}</g>`,
-    body,
-    heat ? '' : legend(series),
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeHtml(title || 'figure')}" font-family="sans-serif" font-size="11">`,
+    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
+    text(WIDTH / 2, 18, title, 'middle', 'font-size="14"'),
+    text(WIDTH / 2, height - 24, axisTitle(turned ? 'yaxis' : 'xaxis'), 'middle'),
+    `<g transform="rotate(-90 14 ${height / 2})">${text(14, height / 2, vertical, 'middle')}</g>`,
+    ...bodies,
+    legend(series, height),
     '</svg>',
   ].join('');
 }
 
-function toSeries(trace: Trace, fallback: string, categories: string[]): Series[] {
-  const name = trace.name ?? fallback;
+function toSeries(trace: Trace, index: number, categories: string[], overlay: boolean): Series[] {
+  const own = [trace.line?.color, trace.marker?.color].find((c): c is string => typeof c === 'string');
+  const base = {
+    name: trace.name ?? `series ${index + 1}`,
+    colour: own ?? PALETTE[index % PALETTE.length],
+    legend: trace.showlegend !== false && !overlay,
+  };
   const type = trace.type ?? 'scatter';
-  if (type === 'histogram' && trace.x) return [histogram(Array.from(trace.x, Number), name)];
-  if (!['scatter', 'scattergl', 'bar'].includes(type) || !trace.y) return [];
-  const y = Array.from(trace.y, Number);
-  const x = Array.from(trace.x ?? y.map((_, i) => i), (value) => {
+  if (type === 'histogram' && trace.x) return [{ ...base, ...histogram(Array.from(trace.x, Number)) }];
+  const [keys, values] = trace.orientation === 'h' ? [trace.y, trace.x] : [trace.x, trace.y];
+  if (!['scatter', 'scattergl', 'bar'].includes(type) || !values) return [];
+  const y = Array.from(values, Number);
+  const x = Array.from(keys ?? y.map((_, i) => i), (value) => {
     if (typeof value === 'number') return value;
     if (!categories.includes(value)) categories.push(value);
     return categories.indexOf(value);
   });
   const markers = trace.mode !== undefined && !trace.mode.includes('lines');
-  return [{ kind: type === 'bar' ? 'bar' : markers ? 'markers' : 'line', name, x, y }];
+  return [{ ...base, kind: type === 'bar' ? 'bar' : markers ? 'markers' : 'line', x, y }];
 }
 
-function histogram(values: number[], name: string, bins = 30): Series {
+function histogram(values: number[], bins = 30): Pick<Series, 'kind' | 'x' | 'y'> {
   const finite = values.filter(Number.isFinite);
   const low = finite.reduce((a, b) => Math.min(a, b), Infinity);
   const high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
   const width = (high - low) / bins || 1;
   const y = new Array<number>(bins).fill(0);
   for (const value of finite) y[Math.min(bins - 1, Math.floor((value - low) / width))]++;
-  return { kind: 'bar', name, x: y.map((_, i) => low + (i + 0.5) * width), y };
+  return { kind: 'bar', x: y.map((_, i) => low + (i + 0.5) * width), y };
 }
 
-function plot(series: Series[], categories: string[]): string | undefined {
+function plot(series: Series[], categories: string[], area: Area, overlay: boolean): string | undefined {
   const xs = series.flatMap((s) => s.x).filter(Number.isFinite);
   const ys = series.flatMap((s) => s.y).filter(Number.isFinite);
   if (xs.length === 0 || ys.length === 0) return undefined;
@@ -98,86 +132,82 @@ function plot(series: Series[], categories: string[]): string | undefined {
   const step = bars.length > 0 ? smallestGap(xs) : 0;
   const [x0, x1] = extent(xs, step / 2 || undefined);
   const [y0, y1] = extent(bars.length > 0 ? [...ys, 0] : ys);
-  const px = (x: number): number => scale(x, x0, x1, AREA.left, WIDTH - AREA.right);
-  const py = (y: number): number => scale(y, y0, y1, HEIGHT - AREA.bottom, AREA.top);
-  const marks = series.map((s, i) => {
-    const colour = PALETTE[i % PALETTE.length];
-    if (s.kind === 'bar') return barMarks(s, colour, bars.indexOf(s), bars.length, step, px, py);
+  const px = (x: number): number => scale(x, x0, x1, area.left, area.right);
+  const py = (y: number): number => scale(y, y0, y1, area.bottom, area.top);
+  const marks = series.map((s) => {
+    if (s.kind === 'bar') {
+      const place = overlay ? { index: 0, count: 1 } : { index: bars.indexOf(s), count: bars.length };
+      return barMarks(s, place, Math.abs(px(step) - px(0)) * 0.85, px, py);
+    }
     const points = s.x.flatMap((x, k) => (Number.isFinite(s.y[k]) ? [[px(x), py(s.y[k])]] : []));
     if (s.kind === 'markers')
-      return points.map(([a, b]) => `<circle cx="${r(a)}" cy="${r(b)}" r="2.5" fill="${colour}"/>`).join('');
+      return points
+        .map(([a, b]) => `<circle cx="${r(a)}" cy="${r(b)}" r="2.5" fill="${s.colour}"/>`)
+        .join('');
     const path = points.map(([a, b]) => `${r(a)},${r(b)}`).join(' ');
-    return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.8"/>`;
+    return `<polyline points="${path}" fill="none" stroke="${s.colour}" stroke-width="1.8"/>`;
   });
-  return gridAndTicks([x0, x1], [y0, y1], px, py, categories) + marks.join('');
+  const horizontal = ticks(y0, y1).map(
+    (value) =>
+      `<line x1="${area.left}" x2="${area.right}" y1="${r(py(value))}" y2="${r(py(value))}" stroke="#e3e3e3"/>` +
+      text(area.left - 6, py(value) + 4, String(value), 'end'),
+  );
+  const places: [number, string][] =
+    categories.length > 0
+      ? categories.map((c, i) => [i, c])
+      : ticks(x0, x1).map((v): [number, string] => [v, String(v)]);
+  const labels = places.map(([value, label]) =>
+    text(px(value), area.bottom + 15, label.slice(0, 18), 'middle'),
+  );
+  const base = `<line x1="${area.left}" x2="${area.right}" y1="${r(area.bottom)}" y2="${r(area.bottom)}" stroke="#444444"/>`;
+  return [...horizontal, ...labels, base, ...marks].join('');
 }
 
 function barMarks(
   s: Series,
-  colour: string,
-  index: number,
-  count: number,
-  step: number,
+  place: { index: number; count: number },
+  group: number,
   px: (x: number) => number,
   py: (y: number) => number,
 ): string {
-  const group = Math.abs(px(step) - px(0)) * 0.85;
-  const width = Math.max(1, group / count);
+  const width = Math.max(1, group / place.count);
   return s.x
     .map((x, k) => {
       if (!Number.isFinite(s.y[k])) return '';
-      const left = px(x) - group / 2 + index * width;
+      const left = px(x) - group / 2 + place.index * width;
       const top = Math.min(py(s.y[k]), py(0));
-      return `<rect x="${r(left)}" y="${r(top)}" width="${r(width)}" height="${r(Math.abs(py(s.y[k]) - py(0)))}" fill="${colour}"/>`;
+      return `<rect x="${r(left)}" y="${r(top)}" width="${r(width)}" height="${r(Math.abs(py(s.y[k]) - py(0)))}" fill="${s.colour}"/>`;
     })
     .join('');
 }
 
-function heatmap(trace: Trace): string | undefined {
+function heatmap(trace: Trace, area: Area): string | undefined {
   const rows = Array.from(trace.z ?? [], (row) => Array.from(row, Number));
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const all = rows.flat().filter(Number.isFinite);
   if (columns === 0 || all.length === 0) return undefined;
   const [low, high] = extent(all, 0);
-  const w = (WIDTH - AREA.left - AREA.right) / columns;
-  const h = (HEIGHT - AREA.top - AREA.bottom) / rows.length;
+  const w = (area.right - area.left) / columns;
+  const h = (area.bottom - area.top) / rows.length;
   const cells = rows.flatMap((row, j) =>
     row.map((value, i) => {
       const light = Math.round(96 - 70 * scale(value, low, high, 0, 1));
-      const y = HEIGHT - AREA.bottom - (j + 1) * h; // plotly's first row is at the bottom
-      return `<rect x="${r(AREA.left + i * w)}" y="${r(y)}" width="${r(w + 0.3)}" height="${r(h + 0.3)}" fill="hsl(205 80% ${light}%)"/>`;
+      const y = area.bottom - (j + 1) * h; // plotly's first row is at the bottom
+      return `<rect x="${r(area.left + i * w)}" y="${r(y)}" width="${r(w + 0.3)}" height="${r(h + 0.3)}" fill="hsl(205 80% ${light}%)"/>`;
     }),
   );
   return cells.join('');
 }
 
-function gridAndTicks(
-  x: [number, number],
-  y: [number, number],
-  px: (x: number) => number,
-  py: (y: number) => number,
-  categories: string[],
-): string {
-  const bottom = HEIGHT - AREA.bottom;
-  const horizontal = ticks(...y).map(
-    (value) =>
-      `<line x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${r(py(value))}" y2="${r(py(value))}" stroke="#e3e3e3"/>` +
-      text(AREA.left - 6, py(value) + 4, String(value), 'end'),
-  );
-  const places: [number, string][] =
-    categories.length > 0 ? categories.map((c, i) => [i, c]) : ticks(...x).map((v) => [v, String(v)]);
-  const vertical = places.map(([value, label]) => text(px(value), bottom + 16, label.slice(0, 18), 'middle'));
-  return `${horizontal.join('')}${vertical.join('')}<line x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${bottom}" y2="${bottom}" stroke="#444444"/>`;
-}
-
-function legend(series: Series[]): string {
-  if (series.length < 2) return '';
-  return series
-    .slice(0, 6)
+function legend(series: Series[], height: number): string {
+  const shown = series.filter((s) => s.legend);
+  if (shown.length < 2) return '';
+  return shown
+    .slice(0, 4)
     .map((s, i) => {
-      const x = AREA.left + i * 95;
-      const swatch = `<rect x="${x}" y="${HEIGHT - 16}" width="10" height="10" fill="${PALETTE[i % PALETTE.length]}"/>`;
-      return swatch + text(x + 14, HEIGHT - 7, s.name.slice(0, 13), 'start');
+      const x = 64 + i * 145;
+      const swatch = `<rect x="${x}" y="${height - 16}" width="10" height="10" fill="${s.colour}"/>`;
+      return swatch + text(x + 14, height - 7, s.name.slice(0, 24), 'start');
     })
     .join('');
 }

@@ -1,12 +1,14 @@
 /**
- * The parts of tslab 1.0.22 (pinned) that the kernel and `run-notebook` use, with types, and the one change made
- * to it: imports that the notebook's own folder cannot resolve are resolved from this project, at run time and for
- * the type checker. That is what makes `import { ... } from "netssm/tokens"` work from any folder.
+ * The parts of tslab 1.0.22 (pinned) that the kernel and `run-notebook` use, with types, and the two changes made
+ * to it. Imports that the notebook's own folder cannot resolve are resolved from this project, at run time and for
+ * the type checker: that is what makes `import { ... } from "netssm/tokens"` work from any folder. And cells may use
+ * variables of earlier cells as shorthand properties.
  */
 import { existsSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { NetssmError, projectRoot } from '../util';
+import { expandShorthandProperties } from './cellSource';
 
 /** What a cell shows: data by MIME type, and an id when a later call replaces it. */
 export interface DisplayData {
@@ -18,6 +20,7 @@ export type WriteStream = (name: 'stdout' | 'stderr', text: string) => void;
 export type WriteDisplayData = (data: DisplayData, update?: boolean) => void;
 
 interface Converter {
+  convert(previousDeclarations: string, source: string): unknown;
   close(): void;
 }
 interface Executor {
@@ -75,6 +78,7 @@ export function loadTslab(): {
   resolveInstalled('tslab/dist/main');
   extendTypeResolution();
   extendRequire();
+  correctCells();
   const { startKernel } = requireHere('tslab/dist/main');
   return {
     startKernel,
@@ -123,6 +127,18 @@ function extendTypeResolution(): void {
     const real =
       original.fileExists(path) || original.directoryExists(path) ? path : mapped(path, existsSync);
     return original.realpath ? original.realpath(real) : real;
+  };
+}
+
+/** Every cell passes through {@link expandShorthandProperties} on its way to the compiler. */
+function correctCells(): void {
+  const module = requireHere('tslab/dist/converter') as { createConverter(options?: object): Converter };
+  const original = module.createConverter;
+  module.createConverter = (options) => {
+    const converter = original(options);
+    const { convert } = converter;
+    converter.convert = (declarations, source) => convert(declarations, expandShorthandProperties(source));
+    return converter;
   };
 }
 
