@@ -13,14 +13,14 @@ export interface StepState {
 /** One layer's weights as {@link StepModel} uses them. */
 interface StepLayer {
   norm: Float32Array;
-  inProj: Float32Array; // [d_in_proj, D]
+  inProj: Panels; // [d_in_proj, D]
   convWeight: Float32Array; // [K, conv_dim]: taps first, so that the inner loop runs along memory
   convBias: Float32Array;
   dtBias: Float32Array;
   A: Float32Array; // -exp(A_log)
   D: Float32Array;
   gateNorm: Float32Array;
-  outProj: Float32Array; // [D, d_inner]
+  outProj: Panels; // [D, d_inner]
 }
 
 /**
@@ -39,6 +39,7 @@ export class StepModel {
   /** Length of the logits: vocab_size rounded up as the embedding is. */
   readonly vocabSize: number;
   private readonly embedding: Float32Array; // [V, D]
+  private readonly head: Panels; // the same
   private readonly normF: Float32Array;
   private readonly layers: StepLayer[];
   private readonly sizes: ReturnType<typeof derivedSizes>;
@@ -60,13 +61,14 @@ export class StepModel {
     const K = config.ssm_cfg.d_conv;
     this.vocabSize = padded_vocab_size;
     this.embedding = weights['backbone.embedding.weight'].data;
+    this.head = pack(this.embedding, padded_vocab_size, config.d_model);
     this.normF = weights['backbone.norm_f.weight'].data;
     this.layers = Array.from({ length: config.n_layer }, (_, i) => {
       const get = (name: string) => weights[`backbone.layers.${i}.${name}`].data;
       const conv = get('mixer.conv1d.weight');
       return {
         norm: get('norm.weight'),
-        inProj: get('mixer.in_proj.weight'),
+        inProj: pack(get('mixer.in_proj.weight'), d_in_proj, config.d_model),
         convWeight: Float32Array.from(
           { length: K * conv_dim },
           (_, j) => conv[(j % conv_dim) * K + Math.floor(j / conv_dim)],
@@ -76,12 +78,12 @@ export class StepModel {
         A: get('mixer.A_log').map((v) => -Math.exp(v)),
         D: get('mixer.D'),
         gateNorm: get('mixer.norm.weight'),
-        outProj: get('mixer.out_proj.weight'),
+        outProj: pack(get('mixer.out_proj.weight'), config.d_model, d_inner),
       };
     });
     this.x = new Float32Array(config.d_model);
     this.u = new Float32Array(config.d_model);
-    this.projected = new Float32Array(d_in_proj);
+    this.projected = new Float32Array(8 * Math.ceil(d_in_proj / 8)); // whole panels
     this.xBC = new Float32Array(conv_dim);
     this.y = new Float32Array(d_inner);
   }
@@ -121,7 +123,7 @@ export class StepModel {
     }
     if (!logits) return;
     rmsNorm(x, this.normF, u, 0, D);
-    matVec(this.embedding, u, logits, this.vocabSize, D, false);
+    matVec(this.head, u, logits, false);
   }
 
   /** Takes tokens in, one after the other; `logits`, if given, are those after the last. */
@@ -133,9 +135,9 @@ export class StepModel {
   /** x += mixer(u), with the layer's states moved on by one token. */
   private mix(layer: StepLayer, conv: Float32Array, ssm: Float32Array): void {
     const { d_state: N, d_conv: K, headdim: P, ngroups: G } = this.config.ssm_cfg;
-    const { d_inner, nheads: H, conv_dim: C, d_in_proj } = this.sizes;
+    const { d_inner, nheads: H, conv_dim: C } = this.sizes;
     const { projected, xBC, y } = this;
-    matVec(layer.inProj, this.u, projected, d_in_proj, this.config.d_model, false);
+    matVec(layer.inProj, this.u, projected, false);
 
     // Convolution over the K-1 inputs before and this one; then the oldest goes.
     const { convWeight, convBias } = layer;
@@ -169,7 +171,7 @@ export class StepModel {
     }
     const width = d_inner / G;
     for (let g = 0; g < G; g++) rmsNorm(y, layer.gateNorm, y, g * width, width);
-    matVec(layer.outProj, y, this.x, this.config.d_model, d_inner, true);
+    matVec(layer.outProj, y, this.x, true);
   }
 }
 
@@ -211,40 +213,46 @@ function rmsNorm(x: Float32Array, weight: Float32Array, out: Float32Array, from:
   for (let i = from; i < from + n; i++) out[i] = x[i] * scale * weight[i];
 }
 
-/** out = W x, or out += W x; W [rows, n] row-major. Four rows at a time: each x is loaded once for four products. */
-function matVec(
-  W: Float32Array,
-  x: Float32Array,
-  out: Float32Array,
-  rows: number,
-  n: number,
-  add: boolean,
-): void {
-  let r = 0;
-  for (; r + 4 <= rows; r += 4) {
-    let w0 = r * n;
-    let w1 = w0 + n;
-    let w2 = w1 + n;
-    let w3 = w2 + n;
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (let i = 0; i < n; i++) {
+/** A matrix in panels of eight rows, column after column: what {@link matVec} reads lies one after the other. */
+interface Panels {
+  data: Float32Array;
+  rows: number;
+  n: number;
+}
+
+/** W [rows, n] row-major to panels; missing rows of the last one are zero. */
+function pack(W: Float32Array, rows: number, n: number): Panels {
+  const data = new Float32Array(Math.ceil(rows / 8) * 8 * n);
+  for (let r = 0; r < rows; r++) {
+    const base = (r - (r % 8)) * n + (r % 8);
+    for (let i = 0; i < n; i++) data[base + 8 * i] = W[r * n + i];
+  }
+  return { data, rows, n };
+}
+
+/** out = W x, or out += W x. Eight sums at a time, so that none waits for its last addition. */
+function matVec({ data, rows, n }: Panels, x: Float32Array, out: Float32Array, add: boolean): void {
+  for (let r = 0, at = 0; r < rows; r += 8) {
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = [0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < n; i++, at += 8) {
       const v = x[i];
-      s0 += W[w0++] * v;
-      s1 += W[w1++] * v;
-      s2 += W[w2++] * v;
-      s3 += W[w3++] * v;
+      s0 += data[at] * v;
+      s1 += data[at + 1] * v;
+      s2 += data[at + 2] * v;
+      s3 += data[at + 3] * v;
+      s4 += data[at + 4] * v;
+      s5 += data[at + 5] * v;
+      s6 += data[at + 6] * v;
+      s7 += data[at + 7] * v;
     }
+    // Past the end of a typed array nothing is written; arrays of whole panels avoid the detour.
     out[r] = add ? out[r] + s0 : s0;
     out[r + 1] = add ? out[r + 1] + s1 : s1;
     out[r + 2] = add ? out[r + 2] + s2 : s2;
     out[r + 3] = add ? out[r + 3] + s3 : s3;
-  }
-  for (; r < rows; r++) {
-    let s = 0;
-    for (let i = 0; i < n; i++) s += W[r * n + i] * x[i];
-    out[r] = add ? out[r] + s : s;
+    out[r + 4] = add ? out[r + 4] + s4 : s4;
+    out[r + 5] = add ? out[r + 5] + s5 : s5;
+    out[r + 6] = add ? out[r + 6] + s6 : s6;
+    out[r + 7] = add ? out[r + 7] + s7 : s7;
   }
 }
