@@ -5,7 +5,7 @@ import type { BaselineGenerator } from './baselines';
 import { SUITES, type Evaluation, type EvaluatedSource, type SourceRole, type Suite } from './evaluation';
 import { bitShares, histograms, lane } from './figureData';
 import { byLabel, labelsOf, sizeOf, sizes, statsByLabel } from './groups';
-import { cutNotes, labelNotes } from './notes';
+import { cutNotes, emptyNotes, labelNotes } from './notes';
 import type { PacketStats } from './packetStats';
 import { splitReal } from './reference';
 import { similarityRows } from './similarity';
@@ -52,8 +52,8 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
   const real = await read(options.real);
   const synthetic = options.synthetic === null ? null : await read(options.synthetic);
   const heldOut = options.heldOut === undefined ? null : await read(options.heldOut);
-  const { reference, floor, floorKind } = splitReal(real, heldOut, seed);
-  const notes = [...cutNotes([real, synthetic, heldOut])];
+  const { reference, floor, floorKind, notes: splitNotes } = splitReal(real, heldOut, seed);
+  const notes = [...splitNotes, ...cutNotes([real, synthetic, heldOut]), ...emptyNotes(sizes(reference))];
 
   const sources: Source[] = [];
   const add = (
@@ -203,13 +203,18 @@ async function runBaseline(
       most,
       (wanted.get(label) ?? []).reduce((sum, t) => sum + t.packets.length, 0),
     );
-    if (packets === 0) continue;
+    // Labels without a single TCP or UDP packet over Ethernet teach a baseline nothing.
+    if (packets === 0 || !usable(floor, label)) continue;
     const labelSeed = new Rng(seed).split(`${baseline.card.name}/${label}`).uint32();
     const output = await baseline.generate({ label, packets, seed: labelSeed });
     traces.push(traceOfFrames(label, output.frames, `${baseline.card.name}/${label}`));
     refused[label] = output.refused;
   }
   return { traces, refused };
+}
+
+function usable(traces: readonly Trace[], label: string): boolean {
+  return traces.some((t) => t.label === label && t.packets.some((p) => p.role));
 }
 
 /** Packets that came of each attempt to make one. */

@@ -1,4 +1,5 @@
 import { NetssmError } from '../util';
+import type { LabelSize } from './evaluation';
 import type { TraceFolder } from './traces';
 
 /** Labels that only one side has. @throws NetssmError `labels_disjoint` where there is no common one. */
@@ -28,4 +29,12 @@ export function cutNotes(folders: readonly (TraceFolder | null)[]): string[] {
       ? [`Of ${folder.path} only the first packets of these labels were read: ${folder.cut.join(', ')}.`]
       : [],
   );
+}
+
+/** Labels of whose packets nothing can be measured. */
+export function emptyNotes(perLabel: Readonly<Record<string, LabelSize>>): string[] {
+  const empty = Object.entries(perLabel).flatMap(([label, { tcp, udp }]) => (tcp + udp === 0 ? [label] : []));
+  return empty.length > 0
+    ? [`Not measured, because the real captures hold no TCP or UDP over Ethernet: ${empty.join(', ')}.`]
+    : [];
 }

@@ -7,35 +7,52 @@ export interface RealParts {
   reference: Trace[];
   floor: Trace[];
   floorKind: FloorKind;
+  /** Sentences about what is not as it should be. */
+  notes: string[];
 }
 
 /**
  * The first that applies: a held-out folder is the reference and `real` the floor; a manifest's `test` captures are
- * the reference and the others the floor; the captures of each label are dealt into halves (seeded); each capture is
- * cut in the middle, which gives too low a floor, because the same connections are on both sides.
+ * the reference and the others the floor; the captures of each label are dealt into halves (seeded), and a label's only
+ * capture is cut in the middle, which gives too low a floor, because the same connections are on both sides.
  */
 export function splitReal(real: TraceFolder, heldOut: TraceFolder | null, seed: number): RealParts {
   const { traces } = real;
-  if (heldOut) return { reference: heldOut.traces, floor: traces, floorKind: 'held-out folder' };
+  if (heldOut) return { reference: heldOut.traces, floor: traces, floorKind: 'held-out folder', notes: [] };
   const test = traces.filter((t) => t.split === 'test');
   if (test.length > 0 && test.length < traces.length) {
-    return { reference: test, floor: traces.filter((t) => t.split !== 'test'), floorKind: 'manifest split' };
+    return {
+      reference: test,
+      floor: traces.filter((t) => t.split !== 'test'),
+      floorKind: 'manifest split',
+      notes: [],
+    };
   }
+  const reference: Trace[] = [];
+  const floor: Trace[] = [];
+  const single: string[] = [];
   const labels = [...new Set(traces.map((t) => t.label))];
-  if (labels.every((label) => traces.filter((t) => t.label === label).length > 1)) {
-    const reference: Trace[] = [];
-    const floor: Trace[] = [];
-    for (const label of labels) {
-      const group = traces.filter((t) => t.label === label);
-      new Rng(seed).split(`halves/${label}`).shuffle(group);
-      group.forEach((trace, i) => (i % 2 === 0 ? reference : floor).push(trace));
+  for (const label of labels) {
+    const group = traces.filter((t) => t.label === label);
+    if (group.length === 1) {
+      const [trace] = group;
+      const middle = trace.packets.length >> 1;
+      floor.push({ ...trace, packets: trace.packets.slice(0, middle) });
+      reference.push({ ...trace, packets: trace.packets.slice(middle) });
+      single.push(label);
+      continue;
     }
-    return { reference, floor, floorKind: 'halves of the captures' };
+    new Rng(seed).split(`halves/${label}`).shuffle(group);
+    group.forEach((trace, i) => (i % 2 === 0 ? reference : floor).push(trace));
   }
-  const half = (second: boolean): Trace[] =>
-    traces.map((t) => {
-      const middle = t.packets.length >> 1;
-      return { ...t, packets: second ? t.packets.slice(middle) : t.packets.slice(0, middle) };
-    });
-  return { reference: half(true), floor: half(false), floorKind: 'halves in time' };
+  const inTime = single.length === labels.length;
+  return {
+    reference,
+    floor,
+    floorKind: inTime ? 'halves in time' : 'halves of the captures',
+    notes:
+      single.length > 0
+        ? [`Single captures, cut in the middle, which gives too low a floor: ${single.join(', ')}.`]
+        : [],
+  };
 }
