@@ -96,60 +96,76 @@ static inline Tile tileFor(int rows, int vectors, bool kMajor) {
 
 static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Packs rows [k0, k1) and columns [j0, j1) of op(B), j1 - j0 <= NR, as out[k][width]; missing columns become 0.
-static void packB(const float* b, int64_t ldb, bool trans, int64_t k0, int64_t k1, int64_t j0, int64_t j1, int width,
-                  float* out) {
-  const int64_t columns = j1 - j0, depth = k1 - k0;
+// Width of panel p as it is stored: whole vectors.
+static inline int64_t panelWidth(int64_t n, int64_t p) { return (lesser(NR, n - p * NR) + VW - 1) / VW * VW; }
+
+// Packs rows [k0, k1) of panels [p0, p1) of op(B), panel p at out + (p - p0) * stride as [k][panelWidth]; columns beyond
+// n become 0. B is read along its rows.
+static void packB(const float* b, int64_t ldb, bool trans, int64_t n, int64_t k0, int64_t k1, int64_t p0, int64_t p1,
+                  float* out, int64_t stride) {
   if (!trans) {
-    for (int64_t k = 0; k < depth; ++k) {
-      const float* row = b + (k0 + k) * ldb + j0;
-      float* to = out + k * width;
-      int64_t j = 0;
-      for (; j + VW <= columns; j += VW) vstore(to + j, vload(row + j));
-      if (j < columns) {
-        vstore(to + j, vloadn(row + j, static_cast<int>(columns - j)));
-        j += VW;
+    for (int64_t k = k0; k < k1; ++k)
+      for (int64_t p = p0; p < p1; ++p) {
+        const int64_t columns = lesser(NR, n - p * NR), width = panelWidth(n, p);
+        const float* row = b + k * ldb + p * NR;
+        float* to = out + (p - p0) * stride + (k - k0) * width;
+        int64_t j = 0;
+        for (; j + VW <= columns; j += VW) vstore(to + j, vload(row + j));
+        if (j < columns) vstore(to + j, vloadn(row + j, static_cast<int>(columns - j)));
       }
-      for (; j < width; j += VW) vstore(to + j, vzero());
-    }
     return;
   }
-  int64_t j = 0;
-  for (; j + TB <= columns; j += TB) {
-    const float* col = b + (j0 + j) * ldb + k0;
-    int64_t k = 0;
-    for (; k + TB <= depth; k += TB) transposeBlock(col + k, ldb, out + k * width + j, width);
-    for (; k < depth; ++k)
-      for (int t = 0; t < TB; ++t) out[k * width + j + t] = col[t * ldb + k];
-  }
-  for (; j < width; ++j) {
-    if (j < columns) {
-      const float* col = b + (j0 + j) * ldb + k0;
-      for (int64_t k = 0; k < depth; ++k) out[k * width + j] = col[k];
-    } else {
-      for (int64_t k = 0; k < depth; ++k) out[k * width + j] = 0.0f;
+  const int64_t depth = k1 - k0;
+  for (int64_t p = p0; p < p1; ++p) {
+    const int64_t columns = lesser(NR, n - p * NR), width = panelWidth(n, p);
+    float* to = out + (p - p0) * stride;
+    int64_t j = 0;
+    for (; j + TB <= columns; j += TB) {
+      const float* col = b + (p * NR + j) * ldb + k0;
+      int64_t k = 0;
+      for (; k + TB <= depth; k += TB) transposeBlock(col + k, ldb, to + k * width + j, width);
+      for (; k < depth; ++k)
+        for (int t = 0; t < TB; ++t) to[k * width + j + t] = col[t * ldb + k];
+    }
+    for (; j < width; ++j) {
+      const float* col = j < columns ? b + (p * NR + j) * ldb + k0 : nullptr;
+      for (int64_t k = 0; k < depth; ++k) to[k * width + j] = col ? col[k] : 0.0f;
     }
   }
 }
 
-// Packs `rows` rows of op(A) from i0, columns [k0, k1): row by row with stride KS, or k-major when A is transposed.
-static void packA(const float* a, int64_t lda, bool trans, int64_t i0, int rows, int64_t k0, int64_t k1, float* out) {
-  const int64_t depth = k1 - k0;
+// First row of tile t when rows [i0, i1) are cut in `tiles` nearly equal ones.
+static inline int64_t tileRow(int64_t i0, int64_t i1, int64_t tiles, int64_t t) { return i0 + (i1 - i0) * t / tiles; }
+
+static inline void copyRow(const float* from, float* to, int64_t n) {
+  int64_t k = 0;
+  for (; k + VW <= n; k += VW) vstore(to + k, vload(from + k));
+  if (k < n) vstoren(to + k, vloadn(from + k, static_cast<int>(n - k)), static_cast<int>(n - k));
+}
+
+// Packs the row tiles [t0, t1) of op(A), columns [k0, k1), one tile every MR * KS floats: row by row with stride KS, or
+// k-major when A is transposed. Either way A is read along its rows.
+static void packA(const float* a, int64_t lda, bool trans, int64_t i0, int64_t i1, int64_t tiles, int64_t t0, int64_t t1,
+                  int64_t k0, int64_t k1, float* out) {
   if (trans) {
-    const float* from = a + k0 * lda + i0;
-    for (int64_t k = 0; k < depth; ++k, from += lda, out += rows) {
-      int i = 0;
-      for (; i + VW <= rows; i += VW) vstore(out + i, vload(from + i));
-      if (i < rows) vstoren(out + i, vloadn(from + i, rows - i), rows - i);
+    int64_t first[kGroup + 1];
+    for (int64_t t = t0; t <= t1; ++t) first[t - t0] = tileRow(i0, i1, tiles, t);
+    const int64_t count = t1 - t0;
+    for (int64_t k = k0; k < k1; ++k) {
+      const float* from = a + k * lda;
+      for (int64_t t = 0; t < count; ++t) {
+        const int64_t rows = first[t + 1] - first[t];
+        float* to = out + t * MR * KS + (k - k0) * rows;
+        // A whole vector is stored: what is too much is overwritten by the next k, or lies in the slack KS - KC.
+        if (MR <= VW) vstore(to, vloadn(from + first[t], static_cast<int>(rows)));
+        else copyRow(from + first[t], to, rows);
+      }
     }
     return;
   }
-  for (int i = 0; i < rows; ++i) {
-    const float* from = a + (i0 + i) * lda + k0;
-    float* to = out + static_cast<int64_t>(i) * KS;
-    int64_t k = 0;
-    for (; k + VW <= depth; k += VW) vstore(to + k, vload(from + k));
-    if (k < depth) vstoren(to + k, vloadn(from + k, static_cast<int>(depth - k)), static_cast<int>(depth - k));
+  for (int64_t t = t0; t < t1; ++t) {
+    const int64_t r0 = tileRow(i0, i1, tiles, t), r1 = tileRow(i0, i1, tiles, t + 1);
+    for (int64_t r = r0; r < r1; ++r) copyRow(a + r * lda + k0, out + ((t - t0) * MR + (r - r0)) * KS, k1 - k0);
   }
 }
 
@@ -169,17 +185,14 @@ static void block(const GemmArgs& g, const float* a, float* c, int64_t i0, int64
     const int64_t t1 = lesser(t0 + kGroup, tiles);
     for (int64_t k0 = 0; k0 < g.k; k0 += KC) {
       const int64_t k1 = lesser(k0 + KC, g.k);
-      for (int64_t t = t0; t < t1; ++t) {
-        const int64_t r0 = i0 + (i1 - i0) * t / tiles, r1 = i0 + (i1 - i0) * (t + 1) / tiles;
-        packA(a, lda, g.transA, r0, static_cast<int>(r1 - r0), k0, k1, packedA + (t - t0) * MR * KS);
-      }
+      packA(a, lda, g.transA, i0, i1, tiles, t0, t1, k0, k1, packedA);
       for (int64_t p = p0; p < p1; ++p) {
         const int64_t j0 = p * NR, columns = lesser(NR, g.n - j0);
         const int vectors = static_cast<int>((columns + VW - 1) / VW);
         const int tail = static_cast<int>(columns - (vectors - 1) * VW);
         const Panel panel = panelOf(p, k0);
         for (int64_t t = t0; t < t1; ++t) {
-          const int64_t r0 = i0 + (i1 - i0) * t / tiles, r1 = i0 + (i1 - i0) * (t + 1) / tiles;
+          const int64_t r0 = tileRow(i0, i1, tiles, t), r1 = tileRow(i0, i1, tiles, t + 1);
           const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA);
           run(k1 - k0, packedA + (t - t0) * MR * KS, panel.data, panel.ld, c + r0 * g.n + j0, g.n, k0 > 0, tail);
         }
@@ -208,54 +221,66 @@ static float* scratch(int which, size_t floats) {
 
 static size_t packedASize() { return static_cast<size_t>(kGroup) * MR * KS; }
 
-// One product by one thread: for batches of small ones.
-static void single(const GemmArgs& g, const float* a, const float* b, float* c) {
-  const int64_t ldb = g.transB ? g.k : g.n;
-  const int64_t panels = (g.n + NR - 1) / NR;
+// Rows [0, m) of C, panels [p0, p1), by one thread. B is packed KC rows at a time, or read where it lies when few rows
+// use it (`direct`; the last panel is packed all the same where it is not whole vectors).
+static void single(const GemmArgs& g, const float* a, const float* b, float* c, int64_t p0, int64_t p1, bool direct) {
+  const int64_t lda = g.transA ? g.m : g.k, ldb = g.transB ? g.k : g.n;
+  // Directly read rows lie on as many memory pages: fewer of them at a time.
+  const int64_t step = direct ? 64 : KC;
+  const int64_t stride = KC * NR;
+  const bool ragged = g.n % VW != 0;
   float* packedA = scratch(0, packedASize());
-  // Few rows use B once or twice: read it where it lies. Packing pays for itself from three row tiles on.
-  const bool direct = !g.transB && g.m <= 2 * MR;
-  float* packedB = scratch(1, static_cast<size_t>(KC) * NR * static_cast<size_t>(direct ? 1 : panels));
-  // k outermost here, so that packed B stays small: C is revisited once per KC.
-  for (int64_t k0 = 0; k0 < g.k; k0 += KC) {
-    const int64_t k1 = lesser(k0 + KC, g.k);
-    if (!direct)
-      for (int64_t p = 0; p < panels; ++p) {
-        const int64_t j0 = p * NR, j1 = lesser(j0 + NR, g.n);
-        const int width = static_cast<int>((j1 - j0 + VW - 1) / VW) * VW;
-        packB(b, ldb, g.transB, k0, k1, j0, j1, width, packedB + p * KC * NR);
-      }
-    const int64_t lda = g.transA ? g.m : g.k;
-    const int64_t tiles = (g.m + MR - 1) / MR;
+  float* packedB = scratch(1, static_cast<size_t>(stride * (direct ? 1 : p1 - p0)));
+  const int64_t tiles = (g.m + MR - 1) / MR;
+  for (int64_t k0 = 0; k0 < g.k; k0 += step) {
+    const int64_t k1 = lesser(k0 + step, g.k);
+    if (!direct) packB(b, ldb, g.transB, g.n, k0, k1, p0, p1, packedB, stride);
     for (int64_t t0 = 0; t0 < tiles; t0 += kGroup) {
       const int64_t t1 = lesser(t0 + kGroup, tiles);
-      for (int64_t t = t0; t < t1; ++t) {
-        const int64_t r0 = g.m * t / tiles, r1 = g.m * (t + 1) / tiles;
-        packA(a, lda, g.transA, r0, static_cast<int>(r1 - r0), k0, k1, packedA + (t - t0) * MR * KS);
-      }
-      for (int64_t p = 0; p < panels; ++p) {
-        const int64_t j0 = p * NR, j1 = lesser(j0 + NR, g.n), columns = j1 - j0;
-        const int vectors = static_cast<int>((columns + VW - 1) / VW);
+      packA(a, lda, g.transA, 0, g.m, tiles, t0, t1, k0, k1, packedA);
+      for (int64_t p = p0; p < p1; ++p) {
+        const int64_t columns = lesser(NR, g.n - p * NR), width = panelWidth(g.n, p);
+        const int vectors = static_cast<int>(width / VW);
         const int tail = static_cast<int>(columns - (vectors - 1) * VW);
-        const float* panel = packedB + p * KC * NR;
-        int64_t ld = vectors * VW;
+        const float* panel = packedB + (p - p0) * stride;
+        int64_t ld = width;
         if (direct) {
-          if (tail == VW) {
-            panel = b + k0 * ldb + j0;
-            ld = ldb;
-          } else {
+          if (ragged && columns < NR) {
             panel = packedB;
-            if (t0 == 0) packB(b, ldb, false, k0, k1, j0, j1, static_cast<int>(ld), packedB);
+            packB(b, ldb, false, g.n, k0, k1, p, p + 1, packedB, stride);
+          } else {
+            panel = b + k0 * ldb + p * NR;
+            ld = ldb;
+            if (p + 1 < p1)
+              for (int64_t k = 0; k < k1 - k0; ++k) {
+                __builtin_prefetch(panel + k * ldb + NR);
+                if (NR > 16) __builtin_prefetch(panel + k * ldb + NR + 16);
+              }
           }
         }
         for (int64_t t = t0; t < t1; ++t) {
-          const int64_t r0 = g.m * t / tiles, r1 = g.m * (t + 1) / tiles;
+          const int64_t r0 = tileRow(0, g.m, tiles, t), r1 = tileRow(0, g.m, tiles, t + 1);
           const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA);
-          run(k1 - k0, packedA + (t - t0) * MR * KS, panel, ld, c + r0 * g.n + j0, g.n, k0 > 0, tail);
+          run(k1 - k0, packedA + (t - t0) * MR * KS, panel, ld, c + r0 * g.n + p * NR, g.n, k0 > 0, tail);
         }
       }
     }
   }
+}
+
+// Whether B is better read where it lies: few rows use it, or it fits the first-level cache.
+static bool readDirectly(const GemmArgs& g) { return !g.transB && (g.m <= 2 * MR || g.k * g.n <= 6144); }
+
+static void single(const GemmArgs& g, const float* a, const float* b, float* c) {
+  single(g, a, b, c, 0, (g.n + NR - 1) / NR, readDirectly(g));
+}
+
+// Few rows against a large B: columns are shared out, B is read once and not packed.
+static void fewRows(const GemmArgs& g, const float* a, const float* b, float* c) {
+  const int64_t panels = (g.n + NR - 1) / NR;
+  parallelRange(panels, 1 + 131072 / (g.m * g.k * NR / 8 + 1), [&](int64_t p0, int64_t p1) {
+    single(g, a, b, c, p0, p1, true);
+  });
 }
 
 // One large product by all threads: pack B together, then share out blocks of C.
@@ -268,12 +293,12 @@ static void shared(const GemmArgs& g, const float* a, const float* b, float* c) 
   float* packedB = scratch(1, static_cast<size_t>(slab * depths * KC * NR));
   for (int64_t s0 = 0; s0 < panels; s0 += slab) {
     const int64_t s1 = lesser(s0 + slab, panels);
-    parallelTasks((s1 - s0) * depths, [&](int64_t task) {
-      const int64_t p = s0 + task / depths, d = task % depths;
-      const int64_t j0 = p * NR, j1 = lesser(j0 + NR, g.n);
-      const int width = static_cast<int>((j1 - j0 + VW - 1) / VW) * VW;
-      packB(b, ldb, g.transB, d * KC, lesser((d + 1) * KC, g.k), j0, j1, width,
-            packedB + ((p - s0) * depths + d) * KC * NR);
+    constexpr int64_t kTogether = 8;  // panels packed in one sweep along the rows of B
+    const int64_t groups = (s1 - s0 + kTogether - 1) / kTogether;
+    parallelTasks(groups * depths, [&](int64_t task) {
+      const int64_t p0 = s0 + task / depths * kTogether, p1 = lesser(p0 + kTogether, s1), d = task % depths;
+      packB(b, ldb, g.transB, g.n, d * KC, lesser((d + 1) * KC, g.k), p0, p1,
+            packedB + ((p0 - s0) * depths + d) * KC * NR, depths * KC * NR);
     });
     // About 8 tasks a thread where the shape allows; a task is at least four row tiles deep.
     const int64_t tiles = (g.m + MR - 1) / MR;
@@ -284,9 +309,7 @@ static void shared(const GemmArgs& g, const float* a, const float* b, float* c) 
       const int64_t i0 = g.m * r / rowTasks, i1 = g.m * (r + 1) / rowTasks;
       const int64_t p0 = s0 + (s1 - s0) * q / columnTasks, p1 = s0 + (s1 - s0) * (q + 1) / columnTasks;
       block(g, a, c, i0, i1, p0, p1, scratch(0, packedASize()), [&](int64_t p, int64_t k0) {
-        const int64_t columns = lesser(NR, g.n - p * NR);
-        const int64_t width = (columns + VW - 1) / VW * VW;
-        return Panel{packedB + ((p - s0) * depths + k0 / KC) * KC * NR, width};
+        return Panel{packedB + ((p - s0) * depths + k0 / KC) * KC * NR, panelWidth(g.n, p)};
       });
     });
   }
@@ -379,8 +402,10 @@ static void product(const GemmArgs& g, const float* a, const float* b, float* c)
     rowTimesMatrix(g.m, g.k, b, a, c);
   } else if (g.m == 1 && !g.transB) {
     rowTimesMatrix(g.n, g.k, a, b, c);
-  } else if (g.transB && (!g.transA || g.m == 1) && g.m <= 8) {
+  } else if (g.transB && (!g.transA || g.m == 1) && g.m <= 16) {
     fewRowsTransB(g.m, g.n, g.k, a, b, c);
+  } else if (!g.transB && g.m <= 2 * MR && g.n > 2 * NR) {
+    fewRows(g, a, b, c);
   } else if (g.m * g.n * g.k < 64 * 64 * 64) {
     single(g, a, b, c);
   } else {

@@ -47,9 +47,13 @@ static inline vf vexpm1(vf x) {
   return vadd(y, y);
 }
 
-// log of 1 + f for 1 + f in [0.75, 1.5), plus e ln 2.
-static inline vf logPoly(vf f, vf e) {
+// log(m 2^e) for m in [0.75, 1.5).
+static inline vf logPoly(vf m, vf e) {
   // Coefficients of Cephes' logf (public domain), an approximation on [sqrt(1/2), sqrt(2)].
+  const vm high = vlt(vset1(1.41421356f), m);
+  m = vsel(high, vmul(vset1(0.5f), m), m);
+  e = vsel(high, vadd(e, vset1(1.0f)), e);
+  const vf f = vsub(m, vset1(1.0f));
   const vf z = vmul(f, f);
   vf p = vset1(7.0376836292e-2f);
   p = vfma(p, f, vset1(-1.1514610310e-1f));
@@ -70,7 +74,7 @@ static inline vf logPoly(vf f, vf e) {
 static inline vf vlog(vf x) {
   vf e;
   const vf m = vmantissa(x, &e);
-  vf y = logPoly(vsub(m, vset1(1.0f)), e);
+  vf y = logPoly(m, e);
   const vf inf = vset1(__builtin_inff());
   y = vsel(vlt(x, inf), y, x);                                   // +inf and NaN stay what they are
   y = vsel(veq(x, vzero()), vneg(inf), y);
@@ -100,7 +104,7 @@ static inline vf vsoftplus(vf x) {
   const vf w = vadd(u, vset1(1.0f));  // in [1, 2]
   vf e;
   const vf m = vmantissa(w, &e);
-  vf y = logPoly(vsub(m, vset1(1.0f)), e);
+  vf y = logPoly(m, e);
   y = vadd(y, vdiv(vsub(u, vsub(w, vset1(1.0f))), w));
   y = vsel(veq(w, vset1(1.0f)), u, y);
   return vadd(vmax(vzero(), x), vsel(vunord(x, x), x, y));

@@ -187,6 +187,12 @@ const transpose: NativeKernel = ({ inputs: { x }, attrs, backend }) => {
 };
 
 export function runTranspose(backend: NativeBackend, x: TensorInfo, perm: number[]): TensorInfo | undefined {
+  if (
+    new Set(perm).size !== x.shape.length ||
+    perm.length !== x.shape.length ||
+    perm.some((d) => !(d in x.shape))
+  )
+    throw new Error(`Error in transpose: [${perm}] is no permutation of the dimensions of [${x.shape}]`);
   const shape = perm.map((d) => x.shape[d]);
   const strides = rowMajorStrides(x.shape);
   const order = perm.filter((d) => x.shape[d] !== 1);
