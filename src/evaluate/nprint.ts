@@ -41,8 +41,8 @@ function writeBits(
 
 /** How often each column was 1 and 0, and how many packets had each section: all that bit marginals need. */
 export class NprintCounts {
-  readonly ones = new Float64Array(NPRINT_BITS);
-  readonly zeros = new Float64Array(NPRINT_BITS);
+  readonly ones: Float64Array = new Float64Array(NPRINT_BITS);
+  readonly zeros: Float64Array = new Float64Array(NPRINT_BITS);
   readonly packets: Record<NprintSection, number> = { ipv4: 0, tcp: 0, udp: 0 };
   private readonly row = new Int8Array(NPRINT_BITS);
 
