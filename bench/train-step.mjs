@@ -3,6 +3,7 @@
 //                             [--chunk_size 64] [--B 1] [--L 1024] [--packed] [--seconds 3] [--profile [--shapes]]
 // Needs a build (npm run build).
 import { createRequire } from 'node:module';
+import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 
 const require = createRequire(import.meta.url);

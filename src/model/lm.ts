@@ -28,7 +28,8 @@ export interface ForwardResult {
  * embedding again as the head (Press and Wolf, 2017).
  *
  * **Shapes**: tokens int32 [B, L]. **Official**: state-spaces/mamba `models/mixer_seq_simple.py`, `MambaLMHeadModel`.
- * @throws NetssmError `model_shape` if the parameters are not those of the config.
+ * @throws NetssmError `model_shape` if the parameters are not those of the config, `token_out_of_range` for an id
+ * without a row in the embedding (an engine would read whatever lies there).
  * @example
  * const { logits } = forward(tf, config, params, tf.tensor2d([[1, 2, 3]], [1, 3], 'int32'));
  */
@@ -40,6 +41,7 @@ export function forward(
   { states, starts, scan }: ForwardOptions = {},
 ): ForwardResult {
   checkShapes(config, params, states);
+  checkTokens(tokens, derivedSizes(config).padded_vocab_size);
   return tf.tidy(() => {
     const [B, L] = tokens.shape;
     const table = params['backbone.embedding.weight'] as Tensor2D; // [V, D]
@@ -115,5 +117,21 @@ function checkShapes(config: MambaConfig, params: Params, states?: LayerState[])
   }
   if (states && states.length !== config.n_layer) {
     throw new NetssmError('model_shape', `model: ${states.length} states for ${config.n_layer} layers`);
+  }
+}
+
+function checkTokens(tokens: Tensor2D, vocabSize: number): void {
+  const ids = tokens.dataSync();
+  for (let i = 0; i < ids.length; i++) {
+    if (!(ids[i] >= 0 && ids[i] < vocabSize)) {
+      const place = `row ${Math.floor(i / tokens.shape[1])}, position ${i % tokens.shape[1]}`;
+      throw new NetssmError(
+        'token_out_of_range',
+        `token ${ids[i]} at ${place} is not in 0..${vocabSize - 1}`,
+        {
+          hint: 'The tokens and the model must come from the same vocabulary (tokenizer.json).',
+        },
+      );
+    }
   }
 }

@@ -42,7 +42,8 @@ it('the golden model is the one that the config describes', () => {
   expect([B, L, config.ssm_cfg.chunk_size]).toEqual([2, 37, 16]);
 });
 
-describe.each(['wasm', 'cpu'] as EngineName[])('Mamba-2 against PyTorch, engine %s', (engine) => {
+// Where native cannot be built it is wasm again.
+describe.each(['wasm', 'cpu', 'native'] as EngineName[])('Mamba-2 against PyTorch, engine %s', (engine) => {
   let tf: TF;
   beforeAll(async () => {
     tf = (await useEngine(engine)).tf;

@@ -134,3 +134,20 @@ describe.each(['chunked', 'sequential'] as const)('packed sequences, %s', (scan)
     }
   });
 });
+
+describe('forward refuses', () => {
+  it('tokens without a row in the embedding, states and weights of another model', () => {
+    const config = tinyConfig();
+    const params = livelyParams(config);
+    const bad = int2d(tf, [1, 2, 40, 3], 2, 2);
+    expect(() => forward(tf, config, params, bad)).toThrow('token 40 at row 1, position 0 is not in 0..39');
+    const fine = int2d(tf, [1, 2, 39, 3], 2, 2);
+    const { states } = forward(tf, config, params, fine);
+    expect(() => forward(tf, config, params, fine, { states: states.slice(1) })).toThrow(
+      '1 states for 2 layers',
+    );
+    expect(() => forward(tf, { ...config, d_model: 48 }, params, fine)).toThrow(
+      '[40,24] but the config asks for [40,48]',
+    );
+  });
+});
