@@ -20,6 +20,8 @@ export interface TrainConfig {
   /** What differs from {@link DEFAULT_CONFIG}; ignored keys do not exist. Not used with `init`. */
   model: ModelSettings;
   mode: BatchMode;
+  /** Draw initial sequence numbers, client ports, timestamps and the like anew in every epoch: see renumber.ts. */
+  renumber: boolean;
   /** Rows a step (B). */
   batchSize: number;
   /** Tokens a row (L); the gradient is exact over a row. */
@@ -60,6 +62,7 @@ export interface TrainConfig {
 export const DEFAULT_TRAIN: TrainConfig = {
   model: {},
   mode: 'stream',
+  renumber: false,
   batchSize: 8,
   contextLen: 256,
   chunkLen: 256,
@@ -140,6 +143,8 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
   };
   oneOf('mode', BATCH_MODES);
   oneOf('schedule', SCHEDULES);
+  if (typeof config.renumber !== 'boolean')
+    problems.push(`renumber must be true or false, not ${JSON.stringify(config.renumber)}`);
   if (config.init !== null && typeof config.init !== 'string') problems.push('init must be a folder or null');
   checkModel(config.model, problems);
   if (config.chunkLen > config.contextLen && !Object.hasOwn(value, 'chunkLen'))

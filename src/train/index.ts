@@ -10,5 +10,6 @@ export * from './fit';
 export * from './interrupt';
 export * from './lossTotals';
 export * from './metrics';
+export * from './renumber';
 export * from './runFolder';
 export * from './schedule';

@@ -3,7 +3,7 @@ import { parameterShapes, validateConfig, type MambaConfig, type Weights } from 
 import { openDataset, saveVocabulary, Vocabulary, type TokenDataset } from '../tokens';
 import { readJson, Rng, writeJson } from '../util';
 import { readCheckpoint, type Checkpoint } from './checkpoint';
-import { validateTrainConfig, type TrainConfig } from './config';
+import { DEFAULT_TRAIN, validateTrainConfig, type TrainConfig } from './config';
 import type { FitOptions } from './fit';
 import { idMapBetween, mergeTiming, startingPoint } from './fineTune';
 import {
@@ -47,7 +47,9 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
     const base = { paths, train, dataset, fingerprint: settings, notes };
     if (resumes) {
       const checkpoint = readCheckpoint(paths.checkpoint);
-      assertSameSettings(checkpoint.state.fingerprint, settings, options.run);
+      // A setting that did not exist when the run began had its default.
+      const { steps: _steps, maxSeconds: _maxSeconds, ...defaults } = DEFAULT_TRAIN;
+      assertSameSettings({ ...defaults, ...checkpoint.state.fingerprint }, settings, options.run);
       if (checkpoint.state.engine !== options.engine.name)
         notes.push(
           `written by the engine ${checkpoint.state.engine}, continued by ${options.engine.name}: not bit for bit the same run`,

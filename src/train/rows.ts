@@ -1,6 +1,7 @@
 import { planBatches, type BatchPlan, type TokenBatch, type TokenDataset } from '../tokens';
 import { NetssmError } from '../util';
 import type { TrainConfig } from './config';
+import { RenumberedDataset } from './renumber';
 
 /** The next batch to be read. */
 export interface BatchPosition {
@@ -57,15 +58,17 @@ export class Rows {
   }
 
   private makePlan(): BatchPlan {
-    const { batchSize, contextLen, mode, seed } = this.config;
+    const { batchSize, contextLen, mode, seed, renumber } = this.config;
+    const { epoch } = this.position;
     return planBatches({
-      dataset: this.dataset,
+      // One epoch's numbers, however often the run was resumed in it.
+      dataset: renumber ? new RenumberedDataset(this.dataset, `${seed}/${epoch}`) : this.dataset,
       split: 'train',
       rowLen: contextLen,
       batch: batchSize,
       mode,
       seed,
-      epoch: this.position.epoch,
+      epoch,
     });
   }
 }
