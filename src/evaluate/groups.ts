@@ -1,3 +1,4 @@
+import { locateHeaders } from '../packets';
 import type { LabelSize } from './evaluation';
 import { statsOf, type PacketStats } from './packetStats';
 import type { Trace } from './traces';
@@ -23,13 +24,20 @@ export function labelsOf(traces: readonly Trace[]): string[] {
   return [...new Set(traces.map((t) => t.label))].sort();
 }
 
+/** Captures and packets of each label. */
 export function sizes(traces: readonly Trace[]): Record<string, LabelSize> {
-  return Object.fromEntries(
-    [...byLabel(traces)].map(([label, group]) => [
-      label,
-      { ...sizeOf(statsOf(group.flatMap((t) => t.packets)), group.length) },
-    ]),
-  );
+  const perLabel: Record<string, LabelSize> = {};
+  for (const label of labelsOf(traces)) perLabel[label] = { captures: 0, packets: 0, tcp: 0, udp: 0 };
+  for (const { label, packets } of traces) {
+    const size = perLabel[label];
+    size.captures++;
+    size.packets += packets.length;
+    for (const { data, linkType } of packets) {
+      const at = locateHeaders(data, linkType);
+      if (at.ok) size[at.transport]++;
+    }
+  }
+  return perLabel;
 }
 
 export function sizeOf(stats: PacketStats, captures: number): LabelSize {

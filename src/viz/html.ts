@@ -55,7 +55,7 @@ export function figurePlace(id: string, spec: FigureSpec, caption: string): stri
   const height = (spec.layout.height as number | undefined) ?? 380;
   return (
     `<figure><div class="plot" id="${id}" style="min-height:${height}px"><p class="fallback">` +
-    `This figure needs JavaScript. The numbers behind it are in the tables of this report and in evaluation.json.</p></div>` +
+    `This figure needs JavaScript. Its numbers are in the tables of this report and in the result file.</p></div>` +
     `<figcaption>${escapeText(caption)}</figcaption></figure>`
   );
 }
@@ -78,7 +78,7 @@ export function drawScript(figures: Readonly<Record<string, FigureSpec>>): strin
     place.innerHTML = '';
     var p = document.createElement('p');
     p.className = 'fallback';
-    p.textContent = 'This figure could not be drawn (' + error + '). The numbers behind it are in the tables.';
+    p.textContent = 'This figure could not be drawn (' + error + '). Its numbers are in the tables of this report and in the result file.';
     place.appendChild(p);
   }
   Object.keys(figures).forEach(function (id) {
@@ -92,11 +92,6 @@ export function drawScript(figures: Readonly<Record<string, FigureSpec>>): strin
       ).catch(function (error) { fail(place, error); });
     } catch (error) { fail(place, error); }
     if (!place.firstChild) place.innerHTML = fallback;
-  });
-  window.addEventListener('beforeprint', function () {
-    Object.keys(figures).forEach(function (id) {
-      try { Plotly.Plots.resize(document.getElementById(id)); } catch (error) { /* printed as it is */ }
-    });
   });
 })();
 </script>`;
@@ -143,7 +138,9 @@ code { font-size: .88em; overflow-wrap: anywhere; }
 pre { background: #f6f6f6; padding: .75rem 1rem; overflow-x: auto; font-size: .85rem; }
 @media (max-width: 700px) { main { padding: 16px; } }
 @media print {
-  main { max-width: none; padding: 0; }
+  /* Figures keep the width that they were drawn with; the page as a whole is made to fit A4. */
+  body { zoom: .6; }
+  main { width: 1160px; max-width: none; padding: 0; }
   figure, table, .card { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
 }

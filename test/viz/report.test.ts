@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -159,24 +159,30 @@ describe('writeReport', () => {
     expect(html.match(/<(link|img|iframe)\b|<script[^>]+src=/g)).toBeNull();
     expect(html.match(/<script>/g)!.length).toBe(html.match(/<\/script>/g)!.length);
   });
+  /** What stands in <main> after the scripts have run. */
+  const rendered = (file: string): string => {
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
+    const more = [
+      `--user-data-dir=${join(dir, 'profile')}`,
+      '--virtual-time-budget=20000',
+      '--window-size=1280,3000',
+    ];
+    const dom = execFileSync(CHROMIUM as string, [...flags, ...more, '--dump-dom', `file://${file}`], {
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return dom.slice(dom.indexOf('<main>'), dom.indexOf('</main>'));
+  };
   it.skipIf(!CHROMIUM)(
-    `draws every figure in a browser without network${CHROMIUM ? '' : ' (skipped: no Chromium here)'}`,
+    `draws every figure in a browser without network, or says why not${CHROMIUM ? '' : ' (skipped: no Chromium here)'}`,
     () => {
-      const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
-      const more = [
-        `--user-data-dir=${join(dir, 'profile')}`,
-        '--virtual-time-budget=20000',
-        '--window-size=1280,3000',
-      ];
-      const dom = execFileSync(CHROMIUM as string, [...flags, ...more, '--dump-dom', `file://${path}`], {
-        encoding: 'utf8',
-        maxBuffer: 1 << 28,
-        stdio: ['ignore', 'pipe', 'ignore'],
-      });
-      // Without what stands in scripts and styles.
-      const body = dom.slice(dom.indexOf('<main>'), dom.indexOf('</main>'));
+      const body = rendered(path);
       expect(body.match(/class="plot[^"]*js-plotly-plot"/g)?.length).toBe(8);
       expect(body).not.toContain('class="fallback"');
+      const bare = join(dir, 'bare.html');
+      writeFileSync(bare, reportHtml(input, { withPlotly: false }));
+      expect(rendered(bare).match(/could not be drawn \(plotly did not load\)/g)?.length).toBe(8);
     },
     180_000,
   );
