@@ -233,7 +233,14 @@ function pack(W: Float32Array, rows: number, n: number): Panels {
 /** out = W x, or out += W x. Eight sums at a time, so that none waits for its last addition. */
 function matVec({ data, rows, n }: Panels, x: Float32Array, out: Float32Array, add: boolean): void {
   for (let r = 0, at = 0; r < rows; r += 8) {
-    let [s0, s1, s2, s3, s4, s5, s6, s7] = [0, 0, 0, 0, 0, 0, 0, 0];
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    let s4 = 0;
+    let s5 = 0;
+    let s6 = 0;
+    let s7 = 0;
     for (let i = 0; i < n; i++, at += 8) {
       const v = x[i];
       s0 += data[at] * v;

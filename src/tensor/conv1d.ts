@@ -113,14 +113,24 @@ export function registerConv1d(tf: TF): void {
       const L = padded - K + 1;
       const dw = new Float64Array(K * C);
       const db = new Float64Array(C);
-      dx.fill(0);
       for (let b = 0; b < B; b++) {
-        for (let t = 0; t < L; t++) {
+        const whole = (t: number) => !segments || firstTap(segments, b * padded + t, K) === 0;
+        const reads = (t: number, k: number) =>
+          !segments || segments[b * padded + t + k] === segments[b * padded + t + K - 1];
+        for (let s = 0; s < padded; s++) inputGrad(dx, dy, weight, b, s, { K, C, L }, reads);
+        for (let t = 0; t < L;) {
           const at = (b * L + t) * C;
           const from = (b * padded + t) * C;
-          const first = segments ? firstTap(segments, b * padded + t, K) : 0;
+          if (K === 4 && t + 4 <= L && whole(t) && whole(t + 1) && whole(t + 2) && whole(t + 3)) {
+            weightGrad4(dw, db, dy, at, x, from, C);
+            t += 4;
+            continue;
+          }
           for (let c = 0; c < C; c++) db[c] += dy[at + c];
-          for (let k = first; k < K; k++) backwardTap(dy, at, x, from + k * C, dx, weight, dw, k * C, C);
+          for (let k = 0; k < K; k++) {
+            if (reads(t, k)) for (let c = 0; c < C; c++) dw[k * C + c] += dy[at + c] * x[from + k * C + c];
+          }
+          t++;
         }
       }
       dweight.set(dw);
@@ -152,20 +162,61 @@ function forward4(
   }
 }
 
-function backwardTap(
+/** Row s of dx: the sum over taps k of w_k dy_{s-k}, for the positions whose tap k reads this row. */
+function inputGrad(
+  dx: Float32Array,
+  dy: Float32Array,
+  w: Float32Array,
+  b: number,
+  s: number,
+  { K, C, L }: { K: number; C: number; L: number },
+  reads: (t: number, k: number) => boolean,
+): void {
+  const to = (b * (L + K - 1) + s) * C;
+  const at = (b * L + s) * C; // of dy_s
+  let all = K === 4 && s >= K - 1 && s < L;
+  for (let k = 0; all && k < K; k++) all = reads(s - k, k);
+  if (all) {
+    for (let c = 0; c < C; c++) {
+      const i = at + c;
+      dx[to + c] =
+        w[c] * dy[i] + w[C + c] * dy[i - C] + w[2 * C + c] * dy[i - 2 * C] + w[3 * C + c] * dy[i - 3 * C];
+    }
+    return;
+  }
+  dx.fill(0, to, to + C);
+  for (let k = 0; k < K; k++) {
+    if (s - k < 0 || s - k >= L || !reads(s - k, k)) continue;
+    for (let c = 0; c < C; c++) dx[to + c] += w[k * C + c] * dy[at - k * C + c];
+  }
+}
+
+/** Four positions' part of the gradients of four taps and of the bias: each sum is loaded and stored once for all. */
+function weightGrad4(
+  dw: Float64Array,
+  db: Float64Array,
   dy: Float32Array,
   at: number,
   x: Float32Array,
   from: number,
-  dx: Float32Array,
-  w: Float32Array,
-  dw: Float64Array,
-  k: number,
   C: number,
 ): void {
   for (let c = 0; c < C; c++) {
-    const g = dy[at + c];
-    dx[from + c] += g * w[k + c];
-    dw[k + c] += g * x[from + c];
+    const j = at + c;
+    const i = from + c;
+    const g0 = dy[j];
+    const g1 = dy[j + C];
+    const g2 = dy[j + 2 * C];
+    const g3 = dy[j + 3 * C];
+    const x1 = x[i + C];
+    const x2 = x[i + 2 * C];
+    const x3 = x[i + 3 * C];
+    const x4 = x[i + 4 * C];
+    const x5 = x[i + 5 * C];
+    db[c] += g0 + g1 + g2 + g3;
+    dw[c] += g0 * x[i] + g1 * x1 + g2 * x2 + g3 * x3;
+    dw[C + c] += g0 * x1 + g1 * x2 + g2 * x3 + g3 * x4;
+    dw[2 * C + c] += g0 * x2 + g1 * x3 + g2 * x4 + g3 * x5;
+    dw[3 * C + c] += g0 * x3 + g1 * x4 + g2 * x5 + g3 * x[i + 6 * C];
   }
 }
