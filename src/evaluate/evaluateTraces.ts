@@ -5,7 +5,7 @@ import type { BaselineGenerator } from './baselines';
 import { SUITES, type Evaluation, type EvaluatedSource, type SourceRole, type Suite } from './evaluation';
 import { bitShares, histograms, lane } from './figureData';
 import { byLabel, labelsOf, sizeOf, sizes, statsByLabel } from './groups';
-import { cutNotes, emptyNotes, labelNotes } from './notes';
+import { cutNotes, emptyNotes, labelNotes, lengthNotes } from './notes';
 import type { PacketStats } from './packetStats';
 import { splitReal } from './reference';
 import { similarityRows } from './similarity';
@@ -27,6 +27,11 @@ export interface EvaluateOptions {
   seed?: number;
   /** Packets read a label (and split) at most, the first ones of each capture; default 200,000. */
   maxPackets?: number;
+  /**
+   * Only the first packets of every capture, on all sides: where a generator was asked for traces of that many. The
+   * start of a session has more handshakes and fewer large packets than the whole.
+   */
+  firstPackets?: number;
   /** Packets a baseline generates a label at most; default 4,000. */
   baselinePackets?: number;
   /** Goes into the result as it is: engine, versions, command. */
@@ -48,7 +53,8 @@ interface Source extends EvaluatedSource {
 export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluation> {
   const { seed = 0, onProgress, maxPackets, baselinePackets = 4000 } = options;
   const suites = checkSuites(options.suites);
-  const read = (path: string): Promise<TraceFolder> => loadTraces(path, { maxPackets, onProgress });
+  const read = (path: string): Promise<TraceFolder> =>
+    loadTraces(path, { maxPackets, firstPackets: options.firstPackets, onProgress });
   const real = await read(options.real);
   const synthetic = options.synthetic === null ? null : await read(options.synthetic);
   const heldOut = options.heldOut === undefined ? null : await read(options.heldOut);
@@ -84,7 +90,7 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
       promptPackets,
       decodeRate: generated ? decodeRate(traces, refused) : null,
     });
-    notes.push(...labelNotes(labelsOf(reference), labelsOf(traces)));
+    notes.push(...labelNotes(labelsOf(reference), labelsOf(traces)), ...lengthNotes(reference, traces));
   }
   if (floor.length > 0) {
     add('real', 'floor', `real captures of the same labels (${floorKind})`, floor, { path: real.path });
@@ -105,7 +111,11 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
     date: new Date().toISOString(),
     seed,
     suites,
-    provenance: { node: process.version, ...options.provenance },
+    provenance: {
+      node: process.version,
+      ...(options.firstPackets ? { 'packets a capture': `the first ${options.firstPackets}` } : {}),
+      ...options.provenance,
+    },
     reference: { path: heldOut?.path ?? real.path, floorKind, perLabel: sizes(reference) },
     sources: [],
     similarity: [],

@@ -1,6 +1,7 @@
+import { quantile } from '../stats';
 import { NetssmError } from '../util';
 import type { LabelSize } from './evaluation';
-import type { TraceFolder } from './traces';
+import type { Trace, TraceFolder } from './traces';
 
 /** Labels that only one side has. @throws NetssmError `labels_disjoint` where there is no common one. */
 export function labelNotes(reference: readonly string[], judged: readonly string[]): string[] {
@@ -36,5 +37,21 @@ export function emptyNotes(perLabel: Readonly<Record<string, LabelSize>>): strin
   const empty = Object.entries(perLabel).flatMap(([label, { tcp, udp }]) => (tcp + udp === 0 ? [label] : []));
   return empty.length > 0
     ? [`Not measured, because the real captures hold no TCP or UDP over Ethernet: ${empty.join(', ')}.`]
+    : [];
+}
+
+/** Judged traces that are much shorter than real ones show the start of a session only. */
+export function lengthNotes(reference: readonly Trace[], judged: readonly Trace[]): string[] {
+  const middle = (traces: readonly Trace[]): number =>
+    quantile(
+      traces.map((t) => t.packets.length).sort((a, b) => a - b),
+      0.5,
+    );
+  const [real, made] = [Math.round(middle(reference)), Math.round(middle(judged))];
+  return made * 2 < real
+    ? [
+        `The judged captures are shorter than the real ones (median ${made} and ${real} packets), and the start of a ` +
+          'session differs from the whole: firstPackets compares starts with starts.',
+      ]
     : [];
 }

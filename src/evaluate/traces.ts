@@ -48,6 +48,8 @@ export const KEPT_BYTES = 192;
 export interface LoadTracesOptions {
   /** Packets read a label and split at most, shared by its captures; `cut` names what was cut. Default 200,000. */
   maxPackets?: number;
+  /** Packets read of each capture (behind its prompt) at most. */
+  firstPackets?: number;
   onProgress?: OnProgress;
 }
 
@@ -58,7 +60,7 @@ export interface LoadTracesOptions {
  * @throws NetssmError `no_captures`, `file_unreadable`
  */
 export async function loadTraces(path: string, options: LoadTracesOptions = {}): Promise<TraceFolder> {
-  const { maxPackets = 200_000, onProgress } = options;
+  const { maxPackets = 200_000, firstPackets = Infinity, onProgress } = options;
   const listed = readLists(path);
   const files = listCaptures(path).map((file) => {
     const known = listed.files.get(resolve(file));
@@ -86,6 +88,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
         // Prompt packets still tell who is the client of a flow.
         const packet = tracePacket(frame, roles);
         if (seen++ < skip) continue;
+        if (packets.length >= firstPackets) break;
         if (packets.length >= room) {
           cut.add(label);
           break;

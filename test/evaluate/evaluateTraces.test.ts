@@ -168,6 +168,17 @@ describe('evaluateTraces', () => {
     const only = await evaluateTraces({ real, synthetic: null, suites: ['validity'] });
     expect([only.similarity.length, only.validity.length, only.sources.length]).toEqual([0, 6, 1]);
   });
+  it('compares starts with starts when asked to, and says when it should be', async () => {
+    const starts = await evaluateTraces({ real, synthetic, firstPackets: 18, seed: 3 });
+    expect(starts.reference.perLabel.web).toEqual({ captures: 3, packets: 54, tcp: 54, udp: 0 });
+    expect(starts.sources[0].perLabel.web.packets).toBe(18);
+    expect(starts.provenance['packets a capture']).toBe('the first 18');
+    const short = join(dir, 'short');
+    mkdirSync(short, { recursive: true });
+    await writePcap(join(short, 'web-000.pcap'), connection(40000));
+    const { notes } = await evaluateTraces({ real, synthetic: short, suites: ['validity'] });
+    expect(notes.some((n) => n.includes('median 9 and 54 packets'))).toBe(true);
+  });
   it('refuses unknown suites and folders without a common label', async () => {
     await expect(evaluateTraces({ real, synthetic: null, suites: ['beauty'] })).rejects.toThrow(
       'unknown suite "beauty"',
