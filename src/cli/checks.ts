@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:f
 import { createRequire } from 'node:module';
 import { totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { formatBytes, projectRoot, readJson } from '../util';
+import { formatBytes, formatNumber, projectRoot, readJson } from '../util';
 
 /** One line of the report. */
 export interface Check {
@@ -112,7 +112,7 @@ export async function checkEngines(): Promise<Check[]> {
     for (const name of ['native', 'wasm', 'cpu'] as const) {
       const engine = await useEngine(name);
       const mark = name === chosen ? ', the one used' : '';
-      const line = `${engine.gflops.toPrecision(2)} GFLOP/s${mark}`;
+      const line = `${formatNumber(engine.gflops, 2)} GFLOP/s${mark}`;
       if (engine.name === name) checks.push(ok(`engine ${name}`, line));
       else checks.push(warn(`engine ${name}`, engine.note ?? 'not available', compilerRemedy()));
     }

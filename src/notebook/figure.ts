@@ -9,6 +9,8 @@ import { resolveInstalled } from './tslab';
 
 /** What {@link figure} takes besides the figure. */
 export interface FigureOptions {
+  /** Replaces the figure's own title. */
+  title?: string;
   /** One sentence below the figure: what to see in it. */
   caption?: string;
   /** Folder for `<id>.svg` and `<id>.json`; null writes nothing. Default `figures` in the notebook's folder. */
@@ -22,8 +24,9 @@ let carrier: string | undefined;
  * Shows a plotly figure in the cell and writes it as files. Works without network: plotly.js travels, compressed,
  * inside the notebook's first figure. `id` names the files and should be unique in the notebook.
  */
-export function figure(id: string, spec: FigureSpec, options: FigureOptions = {}): void {
+export function figure(id: string, figureSpec: FigureSpec, options: FigureOptions = {}): void {
   carrier ??= id;
+  const spec = options.title === undefined ? figureSpec : withTitle(figureSpec, options.title);
   const svg = staticSvg(spec);
   const folder = options.save === undefined ? 'figures' : options.save;
   if (folder !== null) {
@@ -42,6 +45,12 @@ export function figure(id: string, spec: FigureSpec, options: FigureOptions = {}
     ...(svg ? { 'image/svg+xml': svg } : {}),
     'text/plain': `[figure ${id}${options.caption ? `: ${options.caption}` : ''}]`,
   });
+}
+
+function withTitle(spec: FigureSpec, title: string): FigureSpec {
+  const layout = (spec.layout ?? {}) as { title?: unknown };
+  const before = typeof layout.title === 'object' ? layout.title : {};
+  return { ...spec, layout: { ...layout, title: { ...before, text: title } } };
 }
 
 /**

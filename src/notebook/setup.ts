@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '..';
 import type { Engine, EngineName } from '../tensor';
-import { projectRoot, Rng } from '../util';
+import { formatNumber, projectRoot, Rng } from '../util';
 import { showBundle } from './display';
 import { fastMode } from './params';
 
@@ -59,7 +59,7 @@ export async function setup(options: SetupOptions = {}): Promise<NotebookContext
 /** `native, 92 GFLOP/s`, with the engine's own remark. */
 export function describeEngine(engine: Engine): string {
   const note = engine.note ? ` (${engine.note})` : '';
-  return `${engine.name}, ${engine.gflops.toPrecision(2)} GFLOP/s${note}`;
+  return `${engine.name}, ${formatNumber(engine.gflops, 2)} GFLOP/s${note}`;
 }
 
 function packageVersion(name: string): string {

@@ -46,7 +46,7 @@ async function train(options: TrainOptions, io: Io): Promise<number> {
   const { useEngine } = await import('../../tensor/index.js');
   const engine = await useEngine(options.engine);
   io.note(
-    `engine ${engine.name}, ${engine.gflops.toPrecision(2)} GFLOP/s${engine.note ? ` (${engine.note})` : ''}`,
+    `engine ${engine.name}, ${formatNumber(engine.gflops, 2)} GFLOP/s${engine.note ? ` (${engine.note})` : ''}`,
   );
   const progress = io.progress('train');
   // fit itself listens for Ctrl-C: it ends after the current step with everything saved.
