@@ -28,6 +28,20 @@ struct Nd {
   int64_t c[kMaxRank];
 };
 
+// A two-dimensional convolution or pooling over [batch, inH, inW, inC]. Depthwise: outC = inC * multiplier.
+struct Conv {
+  int64_t batch, inH, inW, inC, outH, outW, outC, kH, kW, strideH, strideW, dilationH, dilationW, padTop, padLeft;
+};
+
+// Causal depthwise convolution of K taps: x [batch, K - 1 + length, channels], y [batch, length, channels]. Taps whose
+// `segments` entry ([batch, K - 1 + length], or null) differs from the position's own are left out.
+struct Causal {
+  int64_t batch, length, channels, taps;
+  const float* x;
+  const float* weight;  // [taps, channels]
+  const float* segments;
+};
+
 enum Binary : int { Add, Sub, Mul, Div, Max, Min, SqDiff, Binaries };
 enum Compare : int { Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual, Compares };
 enum Unary : int {
@@ -59,6 +73,18 @@ struct Kernels {
   void (*fill)(int64_t n, float value, float* out);
   // out[segment[i], :] += x[i, :]; out is zeroed first.
   void (*segmentSum)(int64_t rows, int64_t inner, int64_t segments, const int32_t* ids, const float* x, float* out);
+  // Filters are [kH, kW, inC, outC] (depthwise: [kH, kW, inC, multiplier]).
+  void (*conv2d)(const Conv&, const float* x, const float* filter, float* y);
+  void (*conv2dInput)(const Conv&, const float* dy, const float* filter, float* dx);
+  void (*conv2dFilter)(const Conv&, const float* x, const float* dy, float* dFilter);
+  void (*depthwise)(const Conv&, const float* x, const float* filter, float* y);
+  void (*depthwiseInput)(const Conv&, const float* dy, const float* filter, float* dx);
+  void (*depthwiseFilter)(const Conv&, const float* x, const float* dy, float* dFilter);
+  void (*pool)(bool max, const Conv&, const float* x, float* y);
+  void (*maxPoolInput)(const Conv&, const float* x, const float* dy, float* dx);
+  void (*avgPoolInput)(const Conv&, const float* dy, float* dx);
+  void (*causalConv)(const Causal&, const float* bias, float* y);
+  void (*causalConvGrad)(const Causal&, const float* dy, float* dx, float* dWeight, float* dBias);
 };
 
 const Kernels* kernelsAvx512();
@@ -73,5 +99,15 @@ bool selectKernels(const char* name);
 
 // Copies rank-n boxes: out[i . c] = x[i . a] for all i in shape, elements of 1, 4 or 8 bytes.
 void stridedCopy(const Nd& nd, int bytes, const void* x, void* out);
+
+// Image resizing as tfjs defines it, [batch, h, w, channels]; the gradients are the transposed maps.
+struct Resize {
+  int64_t batch, inH, inW, outH, outW, channels;
+  bool alignCorners, halfPixelCenters;
+};
+void resizeNearest(const Resize&, const float* x, float* y);
+void resizeBilinear(const Resize&, const float* x, float* y);
+void resizeNearestGrad(const Resize&, const float* dy, float* dx);
+void resizeBilinearGrad(const Resize&, const float* dy, float* dx);
 
 }  // namespace netssm

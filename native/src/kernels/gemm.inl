@@ -175,17 +175,17 @@ struct Panel {
   int64_t ld;
 };
 
-// Rows [i0, i1) and panels [p0, p1) of C, all of k. `panelOf(p, k0)` finds the panel of columns p * NR at depth k0.
-template <class PanelOf>
-static void block(const GemmArgs& g, const float* a, float* c, int64_t i0, int64_t i1, int64_t p0, int64_t p1,
-                  float* packedA, PanelOf&& panelOf) {
-  const int64_t lda = g.transA ? g.m : g.k;
+// Rows [i0, i1) and panels [p0, p1) of C, all of k. `pack(tiles, t0, t1, k0, k1, out)` packs row tiles of A as packA
+// does; `panelOf(p, k0)` finds the panel of columns p * NR at depth k0.
+template <class Pack, class PanelOf>
+static void block(const GemmArgs& g, float* c, int64_t i0, int64_t i1, int64_t p0, int64_t p1, float* packedA,
+                  Pack&& pack, PanelOf&& panelOf) {
   const int64_t tiles = (i1 - i0 + MR - 1) / MR;
   for (int64_t t0 = 0; t0 < tiles; t0 += kGroup) {
     const int64_t t1 = lesser(t0 + kGroup, tiles);
     for (int64_t k0 = 0; k0 < g.k; k0 += KC) {
       const int64_t k1 = lesser(k0 + KC, g.k);
-      packA(a, lda, g.transA, i0, i1, tiles, t0, t1, k0, k1, packedA);
+      pack(tiles, t0, t1, k0, k1, packedA);
       for (int64_t p = p0; p < p1; ++p) {
         const int64_t j0 = p * NR, columns = lesser(NR, g.n - j0);
         const int vectors = static_cast<int>((columns + VW - 1) / VW);
@@ -208,7 +208,7 @@ static float* scratch(int which, size_t floats) {
     size_t size = 0;
     ~Buffer() { alignedFree(data); }
   };
-  static thread_local Buffer buffers[2];
+  static thread_local Buffer buffers[3];
   Buffer& b = buffers[which];
   if (b.size < floats) {
     alignedFree(b.data);
@@ -223,7 +223,8 @@ static size_t packedASize() { return static_cast<size_t>(kGroup) * MR * KS; }
 
 // Rows [0, m) of C, panels [p0, p1), by one thread. B is packed KC rows at a time, or read where it lies when few rows
 // use it (`direct`; the last panel is packed all the same where it is not whole vectors).
-static void single(const GemmArgs& g, const float* a, const float* b, float* c, int64_t p0, int64_t p1, bool direct) {
+static void single(const GemmArgs& g, const float* a, const float* b, float* c, int64_t p0, int64_t p1, bool direct,
+                   bool add = false) {
   const int64_t lda = g.transA ? g.m : g.k, ldb = g.transB ? g.k : g.n;
   // Directly read rows lie on as many memory pages: fewer of them at a time.
   const int64_t step = direct ? 64 : KC;
@@ -261,7 +262,7 @@ static void single(const GemmArgs& g, const float* a, const float* b, float* c, 
         for (int64_t t = t0; t < t1; ++t) {
           const int64_t r0 = tileRow(0, g.m, tiles, t), r1 = tileRow(0, g.m, tiles, t + 1);
           const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA);
-          run(k1 - k0, packedA + (t - t0) * MR * KS, panel, ld, c + r0 * g.n + p * NR, g.n, k0 > 0, tail);
+          run(k1 - k0, packedA + (t - t0) * MR * KS, panel, ld, c + r0 * g.n + p * NR, g.n, add || k0 > 0, tail);
         }
       }
     }
@@ -308,9 +309,14 @@ static void shared(const GemmArgs& g, const float* a, const float* b, float* c) 
       const int64_t r = task / columnTasks, q = task % columnTasks;
       const int64_t i0 = g.m * r / rowTasks, i1 = g.m * (r + 1) / rowTasks;
       const int64_t p0 = s0 + (s1 - s0) * q / columnTasks, p1 = s0 + (s1 - s0) * (q + 1) / columnTasks;
-      block(g, a, c, i0, i1, p0, p1, scratch(0, packedASize()), [&](int64_t p, int64_t k0) {
-        return Panel{packedB + ((p - s0) * depths + k0 / KC) * KC * NR, panelWidth(g.n, p)};
-      });
+      block(
+          g, c, i0, i1, p0, p1, scratch(0, packedASize()),
+          [&](int64_t tiles, int64_t t0, int64_t t1, int64_t k0, int64_t k1, float* out) {
+            packA(a, g.transA ? g.m : g.k, g.transA, i0, i1, tiles, t0, t1, k0, k1, out);
+          },
+          [&](int64_t p, int64_t k0) {
+            return Panel{packedB + ((p - s0) * depths + k0 / KC) * KC * NR, panelWidth(g.n, p)};
+          });
     });
   }
 }

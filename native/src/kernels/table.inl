@@ -7,6 +7,10 @@
 #include "elementwise.inl"
 #include "reduce.inl"
 #include "transpose.inl"
+#include "conv.inl"
+#include "depthwise.inl"
+#include "pool.inl"
+#include "causal.inl"
 
 namespace netssm {
 namespace NETSSM_ISA {
@@ -15,7 +19,9 @@ static const Kernels table = {
     NETSSM_ISA_NAME,       gemm::run,           elementwise::binary, elementwise::binaryInt, elementwise::compare,
     elementwise::unary,    elementwise::select, elementwise::addN,   reduction::reduce,      reduction::argReduce,
     reduction::softmax,    reduction::cumulate, elementwise::cast,   layout::transpose2d,    elementwise::fill,
-    reduction::segmentSum,
+    reduction::segmentSum, conv::forward,       conv::inputGrad,     conv::filterGrad,       depthwise::forward,
+    depthwise::inputGrad,  depthwise::filterGrad, pooling::forward,  pooling::maxGrad,       pooling::avgGrad,
+    causal::forward,       causal::gradient,
 };
 
 }  // namespace NETSSM_ISA

@@ -53,6 +53,35 @@ export interface Addon {
     size: number,
     inner: number,
   ): void;
+  /**
+   * `params` = [batch, inH, inW, inC, outH, outW, outC, kH, kW, strideH, strideW, dilationH, dilationW, padTop, padLeft].
+   * what: 0 x, filter -> y; 1 dy, filter -> dx; 2 x, dy -> dFilter; 3 to 5 the same depthwise.
+   */
+  conv2d(what: number, a: Float32Array, b: Float32Array, out: Float32Array): void;
+  /** `params` as for conv2d. what: 0 average, 1 max (x, y); 2 average gradient (dy, dx); 3 max gradient (x, dy, dx). */
+  pool(what: number, a: Float32Array, b: Float32Array, c?: Float32Array): void;
+  /**
+   * `params` = [batch, inH, inW, outH, outW, channels, alignCorners, halfPixelCenters].
+   * what: 0 nearest, 1 bilinear (x, y); 2, 3 their gradients (dy, dx).
+   */
+  resize(what: number, from: Float32Array, to: Float32Array): void;
+  /** `params` = [batch, length, channels, taps]. */
+  causalConv(
+    x: Float32Array,
+    weight: Float32Array,
+    bias: Float32Array,
+    segments: Float32Array | null,
+    y: Float32Array,
+  ): void;
+  causalConvGrad(
+    dy: Float32Array,
+    x: Float32Array,
+    weight: Float32Array,
+    segments: Float32Array | null,
+    dx: Float32Array,
+    dWeight: Float32Array,
+    dBias: Float32Array,
+  ): void;
   /** The number of threads that share a job; with an argument, sets it first. */
   threads(count?: number): number;
   isa(): string;

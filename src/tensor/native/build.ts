@@ -37,6 +37,7 @@ function units(): Unit[] {
     ...(x86 ? [{ file: 'targets/avx2.cpp', flags: ['-O3', ...avx2] }] : []),
     ...(arm ? [{ file: 'targets/neon.cpp', flags: ['-O3'] }] : []),
     { file: 'targets/scalar.cpp', flags: ['-O1'] },
+    { file: 'resize.cpp', flags: ['-O2'] },
     { file: 'binding.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
     { file: 'dispatch.cpp', flags: ['-O2'] },
     { file: 'thread_pool.cpp', flags: ['-O2'] },

@@ -3,16 +3,22 @@ import type { Addon } from './addon';
 import { NativeBackend } from './backend';
 import type { Tf } from './index';
 import type { KernelCall, NativeKernels } from './kernel';
+import { convolutionKernels } from './kernels/convolution';
 import { elementwiseKernels } from './kernels/elementwise';
+import { imageKernels } from './kernels/image';
 import { layoutKernels } from './kernels/layout';
 import { matmulKernels } from './kernels/matmul';
+import { modelKernels } from './kernels/model';
 import { reduceKernels } from './kernels/reduce';
 
 /** Every kernel that runs natively, by tfjs's name. The rest is the cpu backend's. */
 export const nativeKernels: NativeKernels = {
+  ...convolutionKernels,
   ...elementwiseKernels,
+  ...imageKernels,
   ...layoutKernels,
   ...matmulKernels,
+  ...modelKernels,
   ...reduceKernels,
 };
 
