@@ -170,7 +170,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
     },
   });
   io.print();
-  for (const line of numbers) io.print(`  ${line.name.padEnd(52)} ${line.text}`);
+  const width = Math.max(...numbers.map((line) => line.name.length));
+  for (const line of numbers) io.print(`  ${line.name.padEnd(width)}  ${line.text}`);
   io.print();
   const shown = (path: string): string => relative(process.cwd(), path) || path;
   io.print(`Report:             ${shown(folders.report)}`);

@@ -59,7 +59,7 @@ async function train(options: TrainOptions, io: Io): Promise<number> {
     config: {
       ...base,
       steps: options.steps ?? base.steps,
-      maxSeconds: options.seconds,
+      maxSeconds: options.seconds ?? base.maxSeconds,
       seed: options.seed ?? base.seed,
     },
     onProgress: progress.report,
