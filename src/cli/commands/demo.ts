@@ -108,6 +108,7 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
       provenance: { netssm: version, engine: engine.name, command: 'netssm demo' },
       onProgress: progress.report,
     });
+    progress.report({ done: evaluation.sources.length, unit: 'sources' });
     progress.finish();
     return evaluation;
   };

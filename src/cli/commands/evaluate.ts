@@ -46,6 +46,7 @@ async function evaluate(options: EvaluateOptions, io: Io): Promise<void> {
     provenance: { netssm: version, command: 'netssm evaluate' },
     onProgress: progress.report,
   });
+  progress.report({ done: evaluation.sources.length, unit: 'sources' });
   progress.finish();
   const metrics = join(options.out, 'metrics.json');
   const report = join(options.out, 'report.html');
