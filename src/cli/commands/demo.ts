@@ -40,8 +40,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const base = options.fast ? FAST_DEMO_SIZES : DEMO_SIZES;
   const sizes = { ...base, trainSeconds: options.seconds ?? base.trainSeconds };
   const folders = demoFolders(options.out);
-  const stopIfAsked = (): void => {
-    if (signal.aborted) {
+  const stopIfAsked = (alsoIf = false): void => {
+    if (signal.aborted || alsoIf) {
       throw new NetssmError('interrupted', 'interrupted', {
         hint: `What was finished is in ${options.out}; the same command starts over.`,
       });
@@ -59,7 +59,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   io.print(
     `  loss in nats a token: ${curve.map((p) => `${formatNumber(p.lossNats, 3)} (step ${p.step})`).join(' -> ')}`,
   );
-  stopIfAsked();
+  // fit listens for Ctrl-C itself, so it may know what the signal does not.
+  stopIfAsked(history.stopped === 'interrupt');
 
   const { loadModel } = await import('../../generate/index.js');
   const fresh = await loadModel(folders.run);
