@@ -20,7 +20,7 @@ export interface TrainConfig {
   /** What differs from {@link DEFAULT_CONFIG}; ignored keys do not exist. Not used with `init`. */
   model: ModelSettings;
   mode: BatchMode;
-  /** Draw initial sequence numbers, client ports, timestamps and the like anew in every epoch: see renumber.ts. */
+  /** Draw initial sequence numbers, client ports, timestamps and the like anew in every row: see renumber.ts. */
   renumber: boolean;
   /** Rows a step (B). */
   batchSize: number;
@@ -103,13 +103,13 @@ export const TRAIN_PRESETS: Readonly<Record<'tiny' | 'demo', Partial<TrainConfig
     checkpointEvery: 50,
   },
   demo: {
-    model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 } },
+    model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 128, headdim: 32 } },
     mode: 'packed',
     renumber: true,
     batchSize: 2,
     contextLen: 1536,
     chunkLen: 1536,
-    steps: 4500,
+    steps: 3600,
     lr: 2e-3,
     schedule: 'cosine',
     warmupSteps: 150,

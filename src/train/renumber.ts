@@ -1,17 +1,18 @@
 import { LinkType } from '../capture';
 import { locateHeaders, type HeaderRanges } from '../packets';
-import { PKT, type TokenDataset } from '../tokens';
+import { PKT, type TokenBatch, type TokenDataset } from '../tokens';
 import { NetssmError, Rng } from '../util';
+import type { BatchMode } from './config';
 
 /*
  * Data augmentation for header bytes: numbers that a kernel or a program draws at random when a connection begins are
  * drawn again, so that a small data set cannot be learned by heart; what the numbers mean to one another stays.
  *
  *   IPv4 identification          RFC 6864: one shift a flow and direction; 0 stays 0
- *   ports 32768 and above        the client's choice; one new port for each, over the whole session
+ *   ports 32768 and above        the client's choice; one new port for each
  *   TCP sequence numbers         RFC 9293: one shift a flow and direction, also in acknowledgements and SACK blocks
  *   TCP timestamps               RFC 7323: one shift a flow and direction, also in echoes; 0 stays 0
- *   DNS id (RFC 1035)            one shift for the session: an answer repeats the question's
+ *   DNS id (RFC 1035)            one shift for all: an answer repeats the question's
  *   RTP sequence, timestamp and source (RFC 3550)    one shift a flow and direction
  *
  * Addresses, lengths, flags, windows and time-to-live are not touched: they mean something. Lengths stay, so a
@@ -23,73 +24,50 @@ const EPHEMERAL = 32768;
 /** One past the last port that Linux gives (net.ipv4.ip_local_port_range). */
 const EPHEMERAL_END = 61000;
 
-/** A dataset whose sequences are renumbered, each anew for another `seed`. Renumbered sequences are kept, the oldest given up beyond `keepTokens`. */
-export class RenumberedDataset implements TokenDataset {
-  private readonly kept = new Map<number, Uint16Array>();
-  private keptTokens = 0;
-
-  /** @throws NetssmError `renumber_checksums`, `renumber_layout` where changed bytes would not fit the others. */
-  constructor(
-    private readonly inner: TokenDataset,
-    private readonly seed: string,
-    private readonly keepTokens = 1 << 25,
-  ) {
-    const { layout, checksums } = inner.meta;
-    if (checksums !== 'zero') {
-      throw new NetssmError(
-        'renumber_checksums',
-        `renumber cannot keep the checksums of ${inner.dir} right`,
-        {
-          hint: 'Tokenize with checksums "zero", or train without renumber.',
-          exitCode: 2,
-        },
-      );
+/**
+ * Renumbers the rows of a `packed` batch in place, every piece of a session by itself: two pieces of one session then
+ * share none of the numbers drawn, so nothing but the tokens before it can tell a model what they are.
+ */
+export function renumberBatch(batch: TokenBatch, rng: Rng): void {
+  const { tokens, targets, starts } = batch;
+  const n = tokens.length;
+  for (let begin = 0; begin < n;) {
+    let end = begin + 1;
+    while (end < n && starts[end] === 0) end++;
+    // The piece and the token after its last: each target is the next token.
+    const piece = new Uint16Array(end - begin + 1);
+    piece.set(tokens.subarray(begin, end));
+    piece[end - begin] = targets[end - 1];
+    renumber(piece, rng.split(String(begin)));
+    for (let k = 0; k < end - begin; k++) {
+      tokens[begin + k] = piece[k];
+      targets[begin + k] = piece[k + 1];
     }
-    if (layout !== 'compact' && layout !== 'paper-94') {
-      throw new NetssmError(
-        'renumber_layout',
-        `renumber does not know the layout ${layout} of ${inner.dir}`,
-        {
-          exitCode: 2,
-        },
-      );
-    }
+    begin = end;
   }
+}
 
-  get dir() {
-    return this.inner.dir;
+/** @throws NetssmError `renumber_checksums`, `renumber_layout`, `renumber_mode` where changed bytes would not fit. */
+export function checkRenumber({ dir, meta }: TokenDataset, mode: BatchMode): void {
+  const refuse = (code: string, message: string, hint: string) => {
+    throw new NetssmError(code, message, { hint, exitCode: 2 });
+  };
+  if (meta.checksums !== 'zero') {
+    refuse(
+      'renumber_checksums',
+      `renumber cannot keep the checksums of ${dir} right`,
+      'Tokenize with checksums "zero", or train without renumber.',
+    );
   }
-  get meta() {
-    return this.inner.meta;
+  if (meta.layout !== 'compact' && meta.layout !== 'paper-94') {
+    refuse(
+      'renumber_layout',
+      `renumber does not know the layout ${meta.layout} of ${dir}`,
+      'Train without renumber.',
+    );
   }
-  get vocabulary() {
-    return this.inner.vocabulary;
-  }
-  get layout() {
-    return this.inner.layout;
-  }
-  get sequences() {
-    return this.inner.sequences;
-  }
-
-  tokens(i: number, from = 0, to = Infinity): Uint16Array {
-    let tokens = this.kept.get(i);
-    if (!tokens) {
-      tokens = this.inner.tokens(i);
-      renumber(tokens, new Rng(`renumber/${this.seed}/${i}`));
-      for (const [oldest, { length }] of this.kept) {
-        if (this.keptTokens + tokens.length <= this.keepTokens) break;
-        this.kept.delete(oldest);
-        this.keptTokens -= length;
-      }
-      this.kept.set(i, tokens);
-      this.keptTokens += tokens.length;
-    }
-    return tokens.slice(from, Math.min(to, tokens.length));
-  }
-
-  close(): void {
-    this.inner.close();
+  if (mode !== 'packed') {
+    refuse('renumber_mode', `renumber needs mode "packed", not "${mode}"`, 'Set mode to "packed".');
   }
 }
 

@@ -1,7 +1,7 @@
 import { planBatches, type BatchPlan, type TokenBatch, type TokenDataset } from '../tokens';
-import { NetssmError } from '../util';
+import { NetssmError, Rng } from '../util';
 import type { TrainConfig } from './config';
-import { RenumberedDataset } from './renumber';
+import { checkRenumber, renumberBatch } from './renumber';
 
 /** The next batch to be read. */
 export interface BatchPosition {
@@ -26,6 +26,7 @@ export class Rows {
     readonly position: BatchPosition = { epoch: 0, index: 0 },
     private readonly idMap?: Int32Array,
   ) {
+    if (config.renumber) checkRenumber(dataset, config.mode);
     this.plan = this.makePlan();
     if (this.plan.batches === 0 || this.plan.lossTokens === 0) {
       throw new NetssmError('split_empty', `${dataset.dir}: the training split has nothing to predict`, {
@@ -45,8 +46,12 @@ export class Rows {
         this.plan = this.makePlan();
       }
       fresh ||= this.position.index === 0;
+      const { epoch, index } = this.position;
       const batch = this.plan.at(this.position.index++);
       if (batch.lossTokens === 0) continue;
+      // By position, so that a resumed run draws the same numbers.
+      if (this.config.renumber)
+        renumberBatch(batch, new Rng(`renumber/${this.config.seed}/${epoch}/${index}`));
       if (this.idMap) {
         for (const ids of [batch.tokens, batch.targets])
           for (let k = 0; k < ids.length; k++) ids[k] = this.idMap[ids[k]];
@@ -58,11 +63,10 @@ export class Rows {
   }
 
   private makePlan(): BatchPlan {
-    const { batchSize, contextLen, mode, seed, renumber } = this.config;
+    const { batchSize, contextLen, mode, seed } = this.config;
     const { epoch } = this.position;
     return planBatches({
-      // One epoch's numbers, however often the run was resumed in it.
-      dataset: renumber ? new RenumberedDataset(this.dataset, `${seed}/${epoch}`) : this.dataset,
+      dataset: this.dataset,
       split: 'train',
       rowLen: contextLen,
       batch: batchSize,

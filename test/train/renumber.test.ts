@@ -8,9 +8,10 @@ import {
   FIRST_LABEL,
   openDataset,
   PKT,
+  planBatches,
   type TokenDataset,
 } from '../../src/tokens';
-import { renumber, RenumberedDataset } from '../../src/train';
+import { checkRenumber, renumber, renumberBatch } from '../../src/train';
 import { projectRoot, Rng } from '../../src/util';
 import { temporaryFolder, writeToyDataset } from './toy';
 
@@ -114,7 +115,7 @@ describe('renumber', () => {
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 const captures = join(projectRoot, 'data', 'captures');
-describe.skipIf(!existsSync(captures))('RenumberedDataset on data/captures (skipped where absent)', () => {
+describe.skipIf(!existsSync(captures))('renumberBatch on data/captures (skipped where absent)', () => {
   let dataset: TokenDataset;
   beforeAll(async () => {
     const inputs = collectInputs([captures]).filter((_, i) => i % 30 === 0);
@@ -122,40 +123,47 @@ describe.skipIf(!existsSync(captures))('RenumberedDataset on data/captures (skip
     await buildDataset({ inputs, out, layout: 'compact', checksums: 'zero', validationShare: 0 });
     dataset = openDataset(out);
   });
+  const plan = () =>
+    planBatches({ dataset, split: 'train', rowLen: 512, batch: 3, mode: 'packed', seed: 1, epoch: 0 });
 
-  it('leaves lengths, marks and headers where they are, and every packet readable', () => {
-    const fresh = new RenumberedDataset(dataset, 'a');
+  it('leaves lengths, marks, masks and headers where they are; targets stay the next tokens', () => {
+    const batches = plan();
     let different = 0;
     let total = 0;
-    for (let i = 0; i < dataset.sequences.length; i++) {
-      const [before, after] = [dataset.tokens(i), fresh.tokens(i)];
-      expect(after.length).toBe(before.length);
-      const marks = (tokens: Uint16Array) => [...tokens.keys()].filter((t) => tokens[t] >= 256);
-      expect(marks(after)).toEqual(marks(before));
-      for (let t = 0; t < before.length; t++) if (before[t] !== after[t]) different++;
-      total += before.length;
-      const end = before.indexOf(PKT);
-      expect(locateHeaders(Uint8Array.from(after.subarray(1, end)), 1)).toEqual(
-        locateHeaders(Uint8Array.from(before.subarray(1, end)), 1),
+    for (let i = 0; i < Math.min(6, batches.batches); i++) {
+      const [before, after] = [batches.at(i), batches.at(i)];
+      renumberBatch(after, new Rng(i));
+      expect(after.mask).toEqual(before.mask);
+      expect(after.starts).toEqual(before.starts);
+      for (let t = 0; t < before.tokens.length; t++) {
+        if (before.tokens[t] >= 256) expect(after.tokens[t]).toBe(before.tokens[t]);
+        if (before.tokens[t] !== after.tokens[t]) different++;
+        const inside = (t + 1) % 512 !== 0 && after.starts[t + 1] === 0;
+        if (inside) expect(after.targets[t]).toBe(after.tokens[t + 1]);
+      }
+      total += before.tokens.length;
+      const end = before.tokens.indexOf(PKT, 2);
+      const first = before.tokens[1] === PKT ? 2 : 1;
+      expect(locateHeaders(Uint8Array.from(after.tokens.subarray(first, end)), 1)).toEqual(
+        locateHeaders(Uint8Array.from(before.tokens.subarray(first, end)), 1),
       );
     }
     expect(different / total).toBeGreaterThan(0.1);
     expect(different / total).toBeLessThan(0.5);
   });
 
-  it('reads parts as the whole, with little memory too, and differs from seed to seed', () => {
-    const [a, tight, b] = [['a', 1 << 25] as const, ['a', 1] as const, ['b', 1 << 25] as const].map(
-      ([seed, keep]) => new RenumberedDataset(dataset, seed, keep),
-    );
-    const whole = a.tokens(0);
-    expect(a.tokens(0, 100, 200)).toEqual(whole.slice(100, 200));
-    tight.tokens(1);
-    expect(tight.tokens(0)).toEqual(whole);
-    expect(b.tokens(0)).not.toEqual(whole);
+  it('is the same for the same generator, and another for another', () => {
+    const [a, again, b] = [plan().at(0), plan().at(0), plan().at(0)];
+    renumberBatch(a, new Rng('a'));
+    renumberBatch(again, new Rng('a'));
+    renumberBatch(b, new Rng('b'));
+    expect(again.tokens).toEqual(a.tokens);
+    expect(b.tokens).not.toEqual(a.tokens);
   });
 
-  it('refuses data whose checksums would be wrong', () => {
+  it('refuses data whose checksums would be wrong, and rows that are cut inside packets', () => {
     const toy = openDataset(writeToyDataset(join(temporaryFolder(), 'data')));
-    expect(() => new RenumberedDataset(toy, 'a')).toThrow('cannot keep the checksums');
+    expect(() => checkRenumber(toy, 'packed')).toThrow('cannot keep the checksums');
+    expect(() => checkRenumber(dataset, 'stream')).toThrow('needs mode "packed"');
   });
 });
