@@ -6,7 +6,7 @@ import type { GeneratedTrace, LoadedModel } from '../generate';
 import type { Engine } from '../tensor';
 import type { DatasetMeta } from '../tokens';
 import type { History } from '../train';
-import { projectRoot, readJson } from '../util';
+import { projectRoot } from '../util';
 import type { Io } from './io';
 
 /** How much the demo does. */
@@ -19,7 +19,7 @@ export interface DemoSizes {
   /** The same from the model just trained. */
   freshTraces: number;
   freshPackets: number;
-  /** Tokens that the token baselines are fitted on at most, and that the fresh model is judged on. */
+  /** Tokens that the token baselines are fitted on at most, and held-out tokens that all are judged on. */
   baselineTokens: number;
   judgedTokens: number;
 }
@@ -31,7 +31,7 @@ export const DEMO_SIZES: DemoSizes = {
   freshTraces: 1,
   freshPackets: 30,
   baselineTokens: 20_000_000,
-  judgedTokens: 50_000,
+  judgedTokens: 100_000,
 };
 
 export const FAST_DEMO_SIZES: DemoSizes = {
@@ -101,6 +101,8 @@ export async function trainDemo(
     overwrite: true,
     config: {
       ...TRAIN_PRESETS.tiny,
+      mode: 'packed',
+      renumber: true,
       // How many steps fit into the time depends on the machine: no schedule that counts on them.
       schedule: 'constant',
       steps: 100_000,
@@ -179,45 +181,49 @@ export async function generateDemo(
   return { traces, files };
 }
 
-/** What simpler predictors reach on the test captures, and what the model just trained reaches on a sample of them. */
+/** Held-out losses of the shown model, of the one just trained and of simpler predictors, all on the same tokens. */
+export interface JudgedLoss {
+  baselines: TokenBaseline[];
+  lossNats: number;
+  freshLossNats: number;
+  /** Tokens of the test captures that were judged: each capture's first ones. */
+  tokens: number;
+}
+
 export async function judgeLoss(
   folders: DemoFolders,
   engine: Engine,
   sizes: DemoSizes,
+  model: LoadedModel,
   io: Io,
-): Promise<{ baselines: TokenBaseline[]; freshLossNats: number; freshTokens: number }> {
+): Promise<JudgedLoss> {
   const { openDataset } = await import('../tokens/index.js');
   const { fitTokenBaselines } = await import('../evaluate/index.js');
   const { evaluateLoss } = await import('../train/index.js');
   const { loadModelFiles, toParams } = await import('../model/index.js');
-  const dataset = await openDataset(folders.tokens);
+  const dataset = openDataset(folders.tokens);
   try {
     const progress = io.progress('4/5 held-out loss');
     const baselines = fitTokenBaselines(dataset, {
       maxTokens: sizes.baselineTokens,
+      maxTestTokens: sizes.judgedTokens,
       onProgress: progress.report,
     });
-    const { config, weights } = loadModelFiles(folders.run);
-    const params = toParams(engine.tf, weights);
-    const result = await evaluateLoss(engine, config, params, dataset, 'test', {
-      maxTokens: sizes.judgedTokens,
-      onProgress: progress.report,
-    });
-    engine.tf.dispose(params);
+    const judge = async (dir: string) => {
+      const { config, weights } = loadModelFiles(dir);
+      const params = toParams(engine.tf, weights);
+      const result = await evaluateLoss(engine, config, params, dataset, 'test', {
+        maxTokens: sizes.judgedTokens,
+        onProgress: progress.report,
+      });
+      engine.tf.dispose(params);
+      return result;
+    };
+    const fresh = await judge(folders.run);
+    const shown = model.dir === folders.run ? fresh : await judge(model.dir);
     progress.finish();
-    return { baselines, freshLossNats: result.lossNats, freshTokens: result.tokens };
+    return { baselines, lossNats: shown.lossNats, freshLossNats: fresh.lossNats, tokens: fresh.tokens };
   } finally {
     dataset.close();
   }
-}
-
-/**
- * The held-out loss that a model folder's card states, where it was trained on this very data set; measuring it anew
- * takes longer than the whole demo.
- */
-export function cardLoss(modelDir: string, contentHash: string): number | undefined {
-  const card = readJson<{ heldOutLossNats?: number | null; trainedOn?: { contentHash?: string } }>(
-    join(modelDir, 'netssm.json'),
-  );
-  return card.trainedOn?.contentHash === contentHash ? (card.heldOutLossNats ?? undefined) : undefined;
 }

@@ -11,6 +11,8 @@ export interface LossHistory {
 export interface LossBar {
   name: string;
   lossNats: number;
+  /** `oracle`: a reference that knows more than a model can; not a bar. */
+  role?: string;
 }
 
 /** How far below the best baseline a model has to come. */
@@ -63,7 +65,7 @@ export function lossCurve(history: LossHistory): FigureSpec {
 export function lossBars(model: LossBar | undefined, baselines: readonly LossBar[]): FigureSpec {
   const bars = [...baselines].sort((a, b) => b.lossNats - a.lossNats);
   if (model) bars.push(model);
-  const best = Math.min(...baselines.map((b) => b.lossNats));
+  const best = Math.min(...baselines.filter(({ role }) => role !== 'oracle').map((b) => b.lossNats));
   const target = best * (1 - TARGET_SHARE);
   const shapes = Number.isFinite(target)
     ? [
@@ -84,7 +86,7 @@ export function lossBars(model: LossBar | undefined, baselines: readonly LossBar
       {
         type: 'bar',
         orientation: 'h',
-        y: bars.map((b) => b.name),
+        y: bars.map((b) => (b.role === 'oracle' ? `${b.name} (oracle)` : b.name)),
         x: bars.map((b) => b.lossNats),
         text: bars.map((b) => b.lossNats.toFixed(3)),
         textposition: 'outside',

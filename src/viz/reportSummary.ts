@@ -1,4 +1,4 @@
-import type { Evaluation, SimilarityRow, ValidityRow } from '../evaluate';
+import { bestBaseline, type Evaluation, type SimilarityRow, type ValidityRow } from '../evaluate';
 import type { LossBar } from './lossFigures';
 import { percent } from './reportTables';
 import { sourceStyle } from './theme';
@@ -18,7 +18,7 @@ export function summaryCards(
 ): SummaryCard[] {
   const cards: SummaryCard[] = [];
   if (model && baselines.length > 0) {
-    const best = baselines.reduce((a, b) => (b.lossNats < a.lossNats ? b : a));
+    const best = bestBaseline(baselines);
     const gain = 1 - model.lossNats / best.lossNats;
     cards.push({
       value: model.lossNats.toFixed(3),

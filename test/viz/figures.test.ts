@@ -14,8 +14,9 @@ describe('figures are plain plotly JSON', () => {
     const figure = lossBars({ name: 'this model', lossNats: 0.7 }, [
       { name: 'a', lossNats: 1 },
       { name: 'b', lossNats: 3 },
+      { name: 'c', lossNats: 0.5, role: 'oracle' },
     ]);
-    expect(figure.data[0].y).toEqual(['b', 'a', 'this model']);
+    expect(figure.data[0].y).toEqual(['b', 'a', 'c (oracle)', 'this model']);
     expect((figure.layout.shapes as { x0: number }[])[0].x0).toBeCloseTo(0.85, 12);
     expect(JSON.parse(JSON.stringify(figure))).toEqual(figure);
   });

@@ -95,8 +95,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
     ));
   stopIfAsked();
 
-  const loss = await steps.judgeLoss(folders, engine, sizes, io);
-  const { evaluateTraces } = await import('../../evaluate/index.js');
+  const loss = await steps.judgeLoss(folders, engine, sizes, main, io);
+  const { bestBaseline, evaluateTraces } = await import('../../evaluate/index.js');
   const { trivialBaselines } = await import('../../generators/index.js');
   const judge = async (synthetic: string, title: string): Promise<Evaluation> => {
     const progress = io.progress(title);
@@ -118,8 +118,7 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const evaluationFresh =
     generatedFresh && (await judge(folders.generatedFresh, '5/5 evaluate, just trained'));
 
-  const shippedLoss = shipped && steps.cardLoss(shipped.dir, meta.contentHash);
-  const numbers = keyNumbers(evaluation, loss.baselines, shippedLoss ?? loss.freshLossNats, main);
+  const numbers = keyNumbers(evaluation, bestBaseline(loss.baselines), loss.lossNats, main);
   const metrics = {
     version,
     seed: options.seed,
@@ -130,8 +129,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
     training: { steps: history.step, tokens: history.tokens, seconds: history.seconds, lossCurve: curve },
     heldOutLoss: {
       baselines: loss.baselines,
-      shipped: shippedLoss === undefined ? null : { lossNats: shippedLoss },
-      justTrained: { lossNats: loss.freshLossNats, tokens: loss.freshTokens },
+      shipped: shipped ? { lossNats: loss.lossNats, tokens: loss.tokens } : null,
+      justTrained: { lossNats: loss.freshLossNats, tokens: loss.tokens },
     },
     keyNumbers: numbers,
     evaluation,
@@ -145,7 +144,7 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
       ? 'Captures from the model that ships with netssm, judged against real ones, and a model trained just now.'
       : 'Captures from a model trained just now (none ships with this checkout), judged against real ones.',
     evaluation,
-    model: { ...main.card, heldOutLossNats: shippedLoss ?? loss.freshLossNats },
+    model: { ...main.card, heldOutLossNats: loss.lossNats },
     baselines: loss.baselines,
     traces: generated.traces.map(({ label, frames, report }, i) => ({
       file: relative(options.out, generated.files[i]),
@@ -186,7 +185,7 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
 
 function freshText(
   history: History,
-  loss: { freshLossNats: number; freshTokens: number },
+  loss: { freshLossNats: number; tokens: number },
   evaluation: Evaluation | undefined,
 ): string {
   const decoded = evaluation?.sources.find((source) => source.role === 'synthetic')?.decodeRate;
@@ -197,7 +196,7 @@ function freshText(
   return (
     `${history.parameters.toLocaleString('en')} parameters, ${history.step.toLocaleString('en')} updates, ` +
     `${history.tokens.toLocaleString('en')} tokens in ${formatDuration(history.seconds)}. ` +
-    `Its loss on the first ${loss.freshTokens.toLocaleString('en')} tokens of the held-out captures is ` +
+    `Its loss on the same ${loss.tokens.toLocaleString('en')} tokens of the held-out captures is ` +
     `${formatNumber(loss.freshLossNats, 3)} nats a token.${traffic}`
   );
 }
@@ -212,11 +211,10 @@ interface KeyNumber {
 
 function keyNumbers(
   evaluation: Evaluation,
-  baselines: { name: string; lossNats: number }[],
+  best: { name: string; lossNats: number },
   heldOutLossNats: number,
   model: LoadedModel,
 ): KeyNumber[] {
-  const best = baselines.reduce((a, b) => (b.lossNats < a.lossNats ? b : a));
   const distance = (source: string, what: string): number | null =>
     evaluation.similarity.find((row) => row.source === source && row.label === 'macro' && row.what === what)
       ?.jsDistance ?? null;
