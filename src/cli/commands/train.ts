@@ -43,6 +43,9 @@ export const registerTrain: Register = (program, finish) => {
 async function train(options: TrainOptions, io: Io): Promise<number> {
   const { fit, TRAIN_PRESETS } = await import('../../train/index.js');
   const base = options.config === undefined ? {} : settings(options.config, TRAIN_PRESETS);
+  // An unusable folder is said at once, before an engine is compiled.
+  const { openDataset } = await import('../../tokens/index.js');
+  openDataset(options.data).close();
   const { useEngine } = await import('../../tensor/index.js');
   const engine = await useEngine(options.engine);
   io.note(
