@@ -3,12 +3,14 @@
 #include "../kernels.h"
 #include "../thread_pool.h"
 #include "math.inl"
+#include "gemm_tiles.inl"
 #include "gemm.inl"
 #include "elementwise.inl"
 #include "reduce.inl"
 #include "transpose.inl"
 #include "conv.inl"
-#include "window.inl"
+#include "depthwise.inl"
+#include "pool.inl"
 #include "causal.inl"
 
 namespace netssm {
@@ -18,10 +20,8 @@ static const Kernels table = {
     NETSSM_ISA_NAME,       gemm::run,           elementwise::binary, elementwise::binaryInt, elementwise::compare,
     elementwise::unary,    elementwise::select, elementwise::addN,   reduction::reduce,      reduction::argReduce,
     reduction::softmax,    reduction::cumulate, elementwise::cast,   layout::transpose2d,    elementwise::fill,
-    reduction::segmentSum,
-    convolution::forward,  convolution::inputGrad,     convolution::filterGrad,
-    window::depthwise,     window::depthwiseInputGrad, window::depthwiseFilterGrad,
-    window::pool,          window::maxPoolGrad,        window::avgPoolGrad,
+    reduction::segmentSum, conv::forward,       conv::inputGrad,     conv::filterGrad,       depthwise::forward,
+    depthwise::inputGrad,  depthwise::filterGrad, pooling::forward,  pooling::maxGrad,       pooling::avgGrad,
     causal::forward,       causal::gradient,
 };
 

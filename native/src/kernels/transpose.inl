@@ -4,23 +4,33 @@ namespace netssm {
 namespace NETSSM_ISA {
 namespace layout {
 
+// A block of at most kBlock x kBlock goes through a buffer whose rows lie on different cache sets: written straight to
+// `out`, the rows of a power-of-two matrix would all fall on one.
+constexpr int64_t kBlock = 64, kStride = kBlock + 8;
+
+static void block(const float* x, int64_t columns, int64_t h, int64_t w, float* out, int64_t rows) {
+  alignas(64) float buffer[kBlock * kStride];
+  int64_t i = 0;
+  for (; i + TB <= h; i += TB) {
+    int64_t j = 0;
+    for (; j + TB <= w; j += TB) transposeBlock(x + i * columns + j, columns, buffer + j * kStride + i, kStride);
+    for (; j < w; ++j)
+      for (int k = 0; k < TB; ++k) buffer[j * kStride + i + k] = x[(i + k) * columns + j];
+  }
+  for (; i < h; ++i)
+    for (int64_t j = 0; j < w; ++j) buffer[j * kStride + i] = x[i * columns + j];
+  for (int64_t j = 0; j < w; ++j) gemm::copyRow(buffer + j * kStride, out + j * rows, h);
+}
+
 static void transpose2d(int64_t batch, int64_t rows, int64_t columns, const float* x, float* out) {
-  constexpr int64_t kBand = 64;  // columns of x (rows of out) a task
-  const int64_t bands = (columns + kBand - 1) / kBand;
-  parallelRange(batch * bands, 1 + 16384 / (rows * kBand + 1), [&](int64_t t0, int64_t t1) {
+  const int64_t bands = (columns + kBlock - 1) / kBlock;
+  parallelRange(batch * bands, 1 + 16384 / (rows * kBlock + 1), [&](int64_t t0, int64_t t1) {
     for (int64_t t = t0; t < t1; ++t) {
-      const float* from = x + t / bands * rows * columns;
-      float* to = out + t / bands * rows * columns;
-      const int64_t j0 = t % bands * kBand, j1 = j0 + kBand < columns ? j0 + kBand : columns;
-      int64_t i = 0;
-      for (; i + TB <= rows; i += TB) {
-        int64_t j = j0;
-        for (; j + TB <= j1; j += TB) transposeBlock(from + i * columns + j, columns, to + j * rows + i, rows);
-        for (; j < j1; ++j)
-          for (int k = 0; k < TB; ++k) to[j * rows + i + k] = from[(i + k) * columns + j];
-      }
-      for (; i < rows; ++i)
-        for (int64_t j = j0; j < j1; ++j) to[j * rows + i] = from[i * columns + j];
+      const int64_t b = t / bands, j = t % bands * kBlock;
+      const int64_t w = columns - j < kBlock ? columns - j : kBlock;
+      for (int64_t i = 0; i < rows; i += kBlock)
+        block(x + (b * rows + i) * columns + j, columns, rows - i < kBlock ? rows - i : kBlock, w,
+              out + (b * columns + j) * rows + i, rows);
     }
   });
 }

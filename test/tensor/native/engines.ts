@@ -86,7 +86,7 @@ export const shapes: number[][] = [
   [3, 5, 7],
   [2, 1, 9, 4],
   [2, 3, 1, 5, 3],
-  [40, 1100],
+  [36, 600],
 ];
 
 /** Pairs that broadcast: trailing, leading, both ways, scalars, the patterns of a state-space model. */

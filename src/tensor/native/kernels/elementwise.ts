@@ -127,6 +127,18 @@ const select: NativeKernel = ({ inputs: { condition, t, e }, backend }) => {
   return backend.makeTensorInfo(t.shape, 'float32', out);
 };
 
+/** Bool operations on equal shapes: a plain loop is fast, the cpu backend's walk through indices is not. */
+function logical(f: (a: number, b: number) => number): NativeKernel {
+  return ({ inputs: { a, b }, backend }) => {
+    if (a.dtype !== 'bool' || b.dtype !== 'bool' || a.shape.join() !== b.shape.join()) return undefined;
+    const x = backend.bools(a);
+    const y = backend.bools(b);
+    const out = backend.alloc('bool', x.length);
+    for (let i = 0; i < out.length; i++) out[i] = f(x[i], y[i]);
+    return backend.makeTensorInfo(a.shape, 'bool', out);
+  };
+}
+
 const fill: NativeKernel = ({ attrs: { shape, value, dtype }, backend }) => {
   const type = dtype ?? (typeof value === 'string' ? 'string' : 'float32');
   if (type !== 'float32' || typeof value !== 'number') return undefined;
@@ -186,6 +198,8 @@ export const elementwiseKernels: NativeKernels = {
     attrs['clipValueMin'] as number,
     attrs['clipValueMax'] as number,
   ]),
+  LogicalAnd: logical((a, b) => a & b),
+  LogicalOr: logical((a, b) => a | b),
   Cast: cast,
   AddN: addN,
   Select: select,

@@ -1,4 +1,4 @@
-import { slice_util } from '@tensorflow/tfjs-core';
+import { backend_util, slice_util } from '@tensorflow/tfjs-core';
 import { CAST, type Values } from '../addon';
 import type { NativeBackend } from '../backend';
 import {
@@ -102,10 +102,9 @@ const sliceKernel: NativeKernel = ({ inputs: { x }, attrs, backend }) => {
 };
 
 const splitV: NativeKernel = ({ inputs: { x }, attrs, backend }) => {
-  if (!plain(x) || !Array.isArray(attrs['numOrSizeSplits'])) return undefined;
-  const sizes = attrs['numOrSizeSplits'] as number[];
+  if (!plain(x)) return undefined;
   const axis = normalAxes(attrs['axis'], x.shape.length)[0];
-  if (sizes.some((s) => s < 0) || sizes.reduce((a, b) => a + b, 0) !== x.shape[axis]) return undefined;
+  const sizes = backend_util.prepareSplitSize(x as never, attrs['numOrSizeSplits'], axis);
   const begin = new Array<number>(x.shape.length).fill(0);
   return sizes.map((s) => {
     const size = x.shape.slice();
