@@ -49,10 +49,13 @@ export interface ModelCard {
   trainedOn: { contentHash: string; sequences: number; tokens: number; unit: string };
   /** Mean training loss of the last (at most 100) updates before these weights, in nats a predicted token. */
   lossNats: number | null;
-  /** Validation loss of these weights; null where none was measured. */
+  /** Held-out loss of these weights; null where none was measured. Validation in a run, test in the shipped model. */
   heldOutLossNats: number | null;
+  /** Tokens that it was measured on, and the loss of each label, where somebody noted them. */
+  heldOutTokens?: number;
+  heldOutPerLabel?: Record<string, number>;
   /** Losses of simpler models on the same data, where somebody measured them. */
-  baselines: { name: string; lossNats: number }[];
+  baselines: { name: string; lossNats: number; role?: string; description?: string }[];
   /** Updates behind these weights. */
   steps: number;
   seed: number;
