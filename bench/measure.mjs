@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Best seconds of one call within a time budget; the least disturbed run is what the machine can do. */
 export function bestSeconds(run, budgetMs = 200, least = 3) {
   run();

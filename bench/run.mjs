@@ -2,6 +2,7 @@
 //   node bench/run.mjs [--quick] [--json] [--threads n] [--engines native,wasm,cpu]
 // Needs a build (npm run build). `runBench` is the same as a function.
 import { createRequire } from 'node:module';
+import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureCeilings } from './ceilings.mjs';
