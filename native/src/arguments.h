@@ -93,4 +93,7 @@ inline int opcode(const Napi::CallbackInfo& info, size_t i, int limit) {
 
 inline const int32_t* params(const Napi::CallbackInfo& info) { return info.Env().GetInstanceData<Instance>()->params; }
 
+// Adds the functions of binding_conv.cpp.
+void addConvolutions(Napi::Env env, Napi::Object exports);
+
 }  // namespace netssm

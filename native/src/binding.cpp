@@ -218,90 +218,6 @@ void gather(const Napi::CallbackInfo& info) {
   });
 }
 
-// `params` = the fields of Conv in their order.
-netssm::Conv readConv(const Napi::CallbackInfo& info) {
-  const int32_t* p = params(info);
-  for (int i = 0; i < 15; ++i)
-    if (p[i] < (i < 13 ? 0 : -(1 << 30))) fail(info.Env(), "convolution: bad sizes");
-  const netssm::Conv c{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11], p[12], p[13], p[14]};
-  if (c.strideH < 1 || c.strideW < 1 || c.dilationH < 1 || c.dilationW < 1) fail(info.Env(), "convolution: bad strides");
-  return c;
-}
-int64_t inSize(const netssm::Conv& c) { return c.batch * c.inH * c.inW * c.inC; }
-int64_t outSize(const netssm::Conv& c) { return c.batch * c.outH * c.outW * c.outC; }
-
-// what: 0 forward (x, filter -> y), 1 input gradient (dy, filter -> dx), 2 filter gradient (x, dy -> dFilter); +3 depthwise
-void conv2d(const Napi::CallbackInfo& info) {
-  const int what = opcode(info, 0, 6);
-  const netssm::Conv c = readConv(info);
-  const bool depthwise = what >= 3;
-  if (depthwise && (c.inC < 1 || c.outC % c.inC != 0)) fail(info.Env(), "depthwise: outC is no multiple of inC");
-  const int64_t filter = c.kH * c.kW * c.outC * (depthwise ? 1 : c.inC);
-  const int64_t sizes[3][3] = {{inSize(c), filter, outSize(c)}, {outSize(c), filter, inSize(c)}, {inSize(c), outSize(c), filter}};
-  const int64_t* n = sizes[what % 3];
-  const float *a = floats(info, 1, n[0]), *b = floats(info, 2, n[1]);
-  float* out = floats(info, 3, n[2]);
-  const netssm::Kernels& k = kernels();
-  void (*const run[])(const netssm::Conv&, const float*, const float*, float*) = {
-      k.conv2d, k.conv2dInput, k.conv2dFilter, k.depthwise, k.depthwiseInput, k.depthwiseFilter};
-  run[what](c, a, b, out);
-}
-
-// what: 0 average, 1 max (x -> y); 2 average gradient (dy -> dx), 3 max gradient (x, dy -> dx)
-void pool(const Napi::CallbackInfo& info) {
-  const int what = opcode(info, 0, 4);
-  const netssm::Conv c = readConv(info);
-  if (c.inC != c.outC) fail(info.Env(), "pooling: channels differ");
-  if (what < 2)
-    kernels().pool(what == 1, c, floats(info, 1, inSize(c)), floats(info, 2, outSize(c)));
-  else if (what == 2)
-    kernels().avgPoolInput(c, floats(info, 1, outSize(c)), floats(info, 2, inSize(c)));
-  else
-    kernels().maxPoolInput(c, floats(info, 1, inSize(c)), floats(info, 2, outSize(c)), floats(info, 3, inSize(c)));
-}
-
-// `params` = [batch, inH, inW, outH, outW, channels, alignCorners, halfPixelCenters]; what: 0 nearest, 1 bilinear
-// (x -> y), 2 and 3 their gradients (dy -> dx)
-void resize(const Napi::CallbackInfo& info) {
-  const int what = opcode(info, 0, 4);
-  const int32_t* p = params(info);
-  for (int i = 0; i < 6; ++i)
-    if (p[i] < 1) fail(info.Env(), "resize: bad sizes");
-  const netssm::Resize r{p[0], p[1], p[2], p[3], p[4], p[5], p[6] != 0, p[7] != 0};
-  const int64_t in = r.batch * r.inH * r.inW * r.channels, out = r.batch * r.outH * r.outW * r.channels;
-  const float* from = floats(info, 1, what < 2 ? in : out);
-  float* to = floats(info, 2, what < 2 ? out : in);
-  void (*const run[])(const netssm::Resize&, const float*, float*) = {
-      netssm::resizeNearest, netssm::resizeBilinear, netssm::resizeNearestGrad, netssm::resizeBilinearGrad};
-  run[what](r, from, to);
-}
-
-// `params` = [batch, length, channels, taps]
-netssm::Causal readCausal(const Napi::CallbackInfo& info, size_t x, size_t weight, size_t segments) {
-  const int32_t* p = params(info);
-  netssm::Causal c{p[0], p[1], p[2], p[3], nullptr, nullptr, nullptr};
-  if (c.batch < 0 || c.length < 0 || c.channels < 0 || c.taps < 1) fail(info.Env(), "causal convolution: bad sizes");
-  const int64_t padded = c.length + c.taps - 1;
-  c.x = floats(info, x, c.batch * padded * c.channels);
-  c.weight = floats(info, weight, c.taps * c.channels);
-  if (info[segments].IsTypedArray()) c.segments = floats(info, segments, c.batch * padded);
-  return c;
-}
-
-void causalConv(const Napi::CallbackInfo& info) {
-  const netssm::Causal c = readCausal(info, 0, 1, 3);
-  const float* bias = floats(info, 2, c.channels);
-  kernels().causalConv(c, bias, floats(info, 4, c.batch * c.length * c.channels));
-}
-
-void causalConvGrad(const Napi::CallbackInfo& info) {
-  const netssm::Causal c = readCausal(info, 1, 2, 3);
-  const float* dy = floats(info, 0, c.batch * c.length * c.channels);
-  float* dx = floats(info, 4, c.batch * (c.length + c.taps - 1) * c.channels);
-  float* dWeight = floats(info, 5, c.taps * c.channels);
-  kernels().causalConvGrad(c, dy, dx, dWeight, floats(info, 6, c.channels));
-}
-
 Napi::Value threads(const Napi::CallbackInfo& info) {
   if (info.Length() > 0 && info[0].IsNumber()) netssm::setThreadCount(static_cast<int>(number(info, 0)));
   return Napi::Number::New(info.Env(), netssm::threadCount());
@@ -350,11 +266,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("segmentSum", segmentSum);
   add("stridedCopy", stridedCopy);
   add("gather", gather);
-  add("conv2d", conv2d);
-  add("pool", pool);
-  add("resize", resize);
-  add("causalConv", causalConv);
-  add("causalConvGrad", causalConvGrad);
+  addConvolutions(env, exports);
   exports.Set("threads", Napi::Function::New(env, threads, "threads"));
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   return exports;

@@ -73,11 +73,11 @@ struct Kernels {
   void (*fill)(int64_t n, float value, float* out);
   // out[segment[i], :] += x[i, :]; out is zeroed first.
   void (*segmentSum)(int64_t rows, int64_t inner, int64_t segments, const int32_t* ids, const float* x, float* out);
-  // Filters are [kH, kW, inC, outC] (depthwise: [kH, kW, inC, multiplier]).
-  void (*conv2d)(const Conv&, const float* x, const float* filter, float* y);
+  // Filters are [kH, kW, inC, outC] (depthwise: [kH, kW, inC, multiplier]); bias has outC values or is null.
+  void (*conv2d)(const Conv&, const float* x, const float* filter, const float* bias, float* y);
   void (*conv2dInput)(const Conv&, const float* dy, const float* filter, float* dx);
   void (*conv2dFilter)(const Conv&, const float* x, const float* dy, float* dFilter);
-  void (*depthwise)(const Conv&, const float* x, const float* filter, float* y);
+  void (*depthwise)(const Conv&, const float* x, const float* filter, const float* bias, float* y);
   void (*depthwiseInput)(const Conv&, const float* dy, const float* filter, float* dx);
   void (*depthwiseFilter)(const Conv&, const float* x, const float* dy, float* dFilter);
   void (*pool)(bool max, const Conv&, const float* x, float* y);

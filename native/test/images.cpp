@@ -43,7 +43,7 @@ void testConv(Random& r) {
                 }
             }
     const Kernels& k = kernels();
-    (depthwise ? k.depthwise : k.conv2d)(c, x.get(), f.get(), y.get());
+    (depthwise ? k.depthwise : k.conv2d)(c, x.get(), f.get(), nullptr, y.get());
     check("conv2d", y.get(), ey);
     (depthwise ? k.depthwiseInput : k.conv2dInput)(c, dy.get(), f.get(), dx.get());
     check("conv2dInput", dx.get(), ex);

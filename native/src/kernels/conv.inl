@@ -1,156 +1,313 @@
-// Convolutions as matrix products whose left operand (the patches) is never written out whole: each block of row tiles
-// is gathered from the image straight into the packed form that the register tiles read.
+// Convolution as a matrix product whose left operand, the patches of the image, is never written out: each task packs
+// the patches of its rows straight into the tiles of gemm.inl. The gradient of the input is the same product over dy,
+// one for each residue of the coordinates modulo the strides; the gradient of the filter is patches^T dy.
 
 namespace netssm {
 namespace NETSSM_ISA {
-namespace conv {
+namespace convolution {
 
 using gemm::copyRow;
 using gemm::KC;
 using gemm::KS;
-using gemm::lesser;
 using gemm::MR;
 using gemm::NR;
+using gemm::kGroup;
+using gemm::lesser;
 
-static inline void zeroRow(float* to, int64_t n) {
-  int64_t k = 0;
-  for (; k + VW <= n; k += VW) vstore(to + k, vzero());
-  if (k < n) vstoren(to + k, vzero(), static_cast<int>(n - k));
+// Memory of one call.
+struct Memory {
+  float* data;
+  explicit Memory(int64_t floats) : data(alignedAlloc(static_cast<size_t>(floats))) {}
+  ~Memory() { alignedFree(data); }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+};
+
+static inline void zeroRun(float* to, int64_t n) {
+  int64_t i = 0;
+  for (; i + VW <= n; i += VW) vstore(to + i, vzero());
+  if (i < n) vstoren(to + i, vzero(), static_cast<int>(n - i));
 }
 
-// Columns [k0, k1) of the patch that output pixel `row` sees, in the order [kH, kW, inC].
-static void patch(const Conv& c, const float* x, int64_t row, int64_t k0, int64_t k1, float* to) {
-  const int64_t ox = row % c.outW, oy = row / c.outW % c.outH, b = row / (c.outW * c.outH);
-  const int64_t line = c.kW * c.inC;
-  const int64_t x0 = ox * c.strideW - c.padLeft;
-  for (int64_t ky = k0 / line; ky * line < k1; ++ky) {
-    // [from, until): this line's part of [k0, k1), counted from the line's begin.
-    const int64_t from = k0 > ky * line ? k0 - ky * line : 0, until = lesser(line, k1 - ky * line);
-    const int64_t y = oy * c.strideH - c.padTop + ky * c.dilationH;
-    if (y < 0 || y >= c.inH) {
-      zeroRow(to, until - from);
-      to += until - from;
-      continue;
-    }
-    const float* image = x + (b * c.inH + y) * c.inW * c.inC;
-    if (c.dilationW == 1) {  // neighbours in the image are neighbours in the patch
-      int64_t low = x0 < 0 ? -x0 * c.inC : 0, high = (c.inW - x0) * c.inC;
-      low = lesser(low, line);
-      high = high < low ? low : lesser(high, line);
-      const int64_t a = from < low ? lesser(low, until) : from;
-      const int64_t e = until > high ? (high > a ? high : a) : until;
-      if (a > from) zeroRow(to, a - from);
-      if (e > a) copyRow(image + x0 * c.inC + a, to + (a - from), e - a);
-      if (until > e) zeroRow(to + (e - from), until - e);
-    } else {
-      for (int64_t k = from; k < until;) {
-        const int64_t kx = k / c.inC, ch = k % c.inC, n = lesser(c.inC - ch, until - k);
-        const int64_t px = x0 + kx * c.dilationW;
-        if (px >= 0 && px < c.inW)
-          copyRow(image + px * c.inC + ch, to + (k - from), n);
-        else
-          zeroRow(to + (k - from), n);
-        k += n;
+// Filter taps of one filter row that read neighbouring pixels, so that they are one run in memory.
+struct Run {
+  int64_t y, x, taps;  // offset of the first tap from the pixel's own position
+};
+
+// The matrix of patches: row (b, y, x) of the grid holds, run after run, what the taps see around (y, x) * step.
+struct Patches {
+  const float* image;
+  int64_t inH, inW, channels;
+  int64_t gridH, gridW, stepH, stepW;
+  const Run* runs;
+  int64_t count;
+  int64_t taps;
+
+  int64_t columns() const { return taps * channels; }
+};
+
+struct Pixel {
+  int64_t b, y, x;
+  Pixel(const Patches& p, int64_t row) : b(row / (p.gridH * p.gridW)), y(row / p.gridW % p.gridH), x(row % p.gridW) {}
+  void next(const Patches& p) {
+    if (++x < p.gridW) return;
+    x = 0;
+    if (++y < p.gridH) return;
+    y = 0;
+    ++b;
+  }
+};
+
+// Columns [k0, k1) of the row of `at`.
+static inline void patch(const Patches& p, const Pixel& at, int64_t k0, int64_t k1, float* to) {
+  const float* image = p.image + at.b * p.inH * p.inW * p.channels;
+  const int64_t C = p.channels;
+  int64_t k = 0;
+  for (int64_t s = 0; s < p.count && k < k1; ++s) {
+    const Run& run = p.runs[s];
+    const int64_t end = k + run.taps * C;
+    if (end > k0) {
+      const int64_t low = k > k0 ? k : k0, high = lesser(end, k1);
+      const int64_t y = at.y * p.stepH + run.y, x = at.x * p.stepW + run.x;
+      if (y < 0 || y >= p.inH) {
+        zeroRun(to + low - k0, high - low);
+      } else {
+        int64_t first = x < 0 ? k - x * C : low, last = x + run.taps > p.inW ? k + (p.inW - x) * C : high;
+        first = first < low ? low : lesser(first, high);
+        last = last < first ? first : lesser(last, high);
+        if (first > low) zeroRun(to + low - k0, first - low);
+        if (last > first) copyRow(image + (y * p.inW + x) * C + (first - k), to + first - k0, last - first);
+        if (high > last) zeroRun(to + last - k0, high - last);
       }
     }
-    to += until - from;
+    k = end;
   }
 }
 
-// Columns [k0, k1) of what input pixel `row` was multiplied with: dy at every filter position, in the order [kH, kW, outC].
-static void backPatch(const Conv& c, const float* dy, int64_t row, int64_t k0, int64_t k1, float* to) {
-  const int64_t px = row % c.inW, py = row / c.inW % c.inH, b = row / (c.inW * c.inH);
-  for (int64_t k = k0; k < k1;) {
-    const int64_t at = k / c.outC, ch = k % c.outC, n = lesser(c.outC - ch, k1 - k);
-    const int64_t ty = py + c.padTop - at / c.kW * c.dilationH, tx = px + c.padLeft - at % c.kW * c.dilationW;
-    const int64_t oy = ty / c.strideH, ox = tx / c.strideW;
-    if (ty >= 0 && tx >= 0 && oy * c.strideH == ty && ox * c.strideW == tx && oy < c.outH && ox < c.outW)
-      copyRow(dy + ((b * c.outH + oy) * c.outW + ox) * c.outC + ch, to, n);
-    else
-      zeroRow(to, n);
-    to += n;
-    k += n;
-  }
-}
+// Where the rows of a product go: pixels (firstH + y * stepH, firstW + x * stepW) of images outH x outW.
+struct Target {
+  float* data;
+  int64_t outH, outW, firstH, firstW, stepH, stepW;
+};
 
-// y [rows, n] = patches [rows, k] times b [k, n]; patchRow(row, k0, k1, to) writes a part of a patch.
-template <class PatchRow>
-static void product(int64_t rows, int64_t n, int64_t k, const float* b, float* y, PatchRow&& patchRow) {
-  if (rows <= 0 || n <= 0) return;
-  const int64_t panels = (n + NR - 1) / NR, depths = (k + KC - 1) / KC;
-  float* packedB = gemm::scratch(1, static_cast<size_t>(panels * depths * KC * NR));
-  parallelTasks(depths, [&](int64_t d) {
-    gemm::packB(b, n, false, n, d * KC, lesser((d + 1) * KC, k), 0, panels, packedB + d * KC * NR, depths * KC * NR);
+// target[row, :] = patches[row, :] w (+ bias), w [columns, n].
+static void product(const Patches& p, int64_t batch, const float* w, int64_t n, const float* bias, const Target& target) {
+  const int64_t m = batch * p.gridH * p.gridW, K = p.columns();
+  if (m <= 0 || n <= 0 || K <= 0) return;
+  const bool dense = target.stepH == 1 && target.stepW == 1;
+  const int64_t depths = (K + KC - 1) / KC, kc = (K + depths - 1) / depths;
+  const int64_t panels = (n + NR - 1) / NR;
+  float* packedB = gemm::scratch(1, static_cast<size_t>(depths * panels * kc * NR));
+  parallelRange(depths, 1 + 65536 / (kc * n), [&](int64_t d0, int64_t d1) {
+    for (int64_t d = d0; d < d1; ++d)
+      gemm::packB(w, n, false, n, d * kc, lesser((d + 1) * kc, K), 0, panels, packedB + d * panels * kc * NR, kc * NR);
   });
-  GemmArgs g{};
-  g.m = rows;
+  const int64_t tiles = (m + MR - 1) / MR;
+  const bool small = m * n * K < 32 * 32 * 32;
+  int64_t rowTasks = small ? 1 : lesser((tiles + 3) / 4, 32), columnTasks = 1;
+  if (rowTasks < 8 && !small) columnTasks = lesser(panels, (8 + rowTasks - 1) / rowTasks);
+  parallelTasks(rowTasks * columnTasks, [&](int64_t task) {
+    const int64_t r = task / columnTasks, q = task % columnTasks;
+    const int64_t t0 = tiles * r / rowTasks, t1 = tiles * (r + 1) / rowTasks;
+    const int64_t p0 = panels * q / columnTasks, p1 = panels * (q + 1) / columnTasks;
+    const int64_t j0 = p0 * NR, width = lesser(p1 * NR, n) - j0;
+    const size_t sizeA = gemm::packedASize();
+    float* packedA = gemm::scratch(0, sizeA + (dense ? 0 : static_cast<size_t>(kGroup * MR * width)));
+    for (int64_t g0 = t0; g0 < t1; g0 += kGroup) {
+      const int64_t g1 = lesser(g0 + kGroup, t1);
+      const int64_t i0 = gemm::tileRow(0, m, tiles, g0), i1 = gemm::tileRow(0, m, tiles, g1);
+      float* c = dense ? target.data + i0 * n + j0 : packedA + sizeA;
+      const int64_t ldc = dense ? n : width;
+      for (int64_t d = 0; d < depths; ++d) {
+        const int64_t k0 = d * kc, k1 = lesser(k0 + kc, K);
+        Pixel at(p, i0);
+        for (int64_t t = g0; t < g1; ++t) {
+          float* to = packedA + (t - g0) * MR * KS;
+          const int64_t rows = gemm::tileRow(0, m, tiles, t + 1) - gemm::tileRow(0, m, tiles, t);
+          for (int64_t i = 0; i < rows; ++i, at.next(p)) patch(p, at, k0, k1, to + i * KS);
+        }
+        for (int64_t panel = p0; panel < p1; ++panel) {
+          const int64_t columns = lesser(NR, n - panel * NR);
+          const int vectors = static_cast<int>((columns + VW - 1) / VW);
+          const int tail = static_cast<int>(columns - (vectors - 1) * VW);
+          const float* b = packedB + (d * panels + panel) * kc * NR;
+          for (int64_t t = g0; t < g1; ++t) {
+            const int64_t r0 = gemm::tileRow(0, m, tiles, t), r1 = gemm::tileRow(0, m, tiles, t + 1);
+            const gemm::Tile run = gemm::tileFor(static_cast<int>(r1 - r0), vectors, false);
+            run(k1 - k0, packedA + (t - g0) * MR * KS, b, gemm::panelWidth(n, panel),
+                c + (r0 - i0) * ldc + (panel - p0) * NR, ldc, d > 0, tail);
+          }
+        }
+      }
+      if (bias)
+        for (int64_t i = 0; i < i1 - i0; ++i) {
+          float* row = c + i * ldc;
+          int64_t j = 0;
+          for (; j + VW <= width; j += VW) vstore(row + j, vadd(vload(row + j), vload(bias + j0 + j)));
+          for (; j < width; ++j) row[j] += bias[j0 + j];
+        }
+      if (dense) continue;
+      Pixel at(p, i0);
+      for (int64_t i = 0; i < i1 - i0; ++i, at.next(p)) {
+        const int64_t y = target.firstH + at.y * target.stepH, x = target.firstW + at.x * target.stepW;
+        copyRow(c + i * ldc, target.data + ((at.b * target.outH + y) * target.outW + x) * n + j0, width);
+      }
+    }
+  });
+}
+
+static inline Run* runsIn(const Memory& memory) { return reinterpret_cast<Run*>(memory.data); }
+static inline int64_t runsSize(int64_t taps) { return taps * static_cast<int64_t>(sizeof(Run) / sizeof(float)); }
+
+// A filter of one pixel that visits every pixel: no patches, one product of plain matrices.
+static inline bool pointwise(const Conv& s) {
+  return s.kH == 1 && s.kW == 1 && s.strideH == 1 && s.strideW == 1 && s.padTop == 0 && s.padLeft == 0 &&
+         s.inH == s.outH && s.inW == s.outW;
+}
+
+static void multiply(bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
+                     const float* bias, float* c) {
+  GemmArgs g;
+  g.transA = transA;
+  g.transB = transB;
+  g.m = m;
   g.n = n;
   g.k = k;
-  parallelRange(rows, 8 * MR, [&](int64_t i0, int64_t i1) {
-    gemm::block(
-        g, y, i0, i1, 0, panels, gemm::scratch(0, gemm::packedASize()),
-        [&](int64_t tiles, int64_t t0, int64_t t1, int64_t k0, int64_t k1, float* out) {
-          for (int64_t t = t0; t < t1; ++t) {
-            const int64_t r0 = gemm::tileRow(i0, i1, tiles, t), r1 = gemm::tileRow(i0, i1, tiles, t + 1);
-            for (int64_t r = r0; r < r1; ++r) patchRow(r, k0, k1, out + ((t - t0) * MR + (r - r0)) * KS);
-          }
-        },
-        [&](int64_t p, int64_t k0) {
-          return gemm::Panel{packedB + (p * depths + k0 / KC) * KC * NR, gemm::panelWidth(n, p)};
-        });
-  });
+  g.a = a;
+  g.b = b;
+  g.c = c;
+  g.batch = g.batchA = g.batchB = 1;
+  g.bias = bias;
+  gemm::run(g);
 }
 
-static void forward(const Conv& c, const float* x, const float* filter, float* y) {
-  product(c.batch * c.outH * c.outW, c.outC, c.kH * c.kW * c.inC, filter, y,
-          [&](int64_t row, int64_t k0, int64_t k1, float* to) { patch(c, x, row, k0, k1, to); });
-}
-
-static void inputGrad(const Conv& c, const float* dy, const float* filter, float* dx) {
-  const int64_t k = c.kH * c.kW * c.outC;
-  float* turned = alignedAlloc(static_cast<size_t>(k * c.inC));  // [kH, kW, outC, inC]
-  layout::transpose2d(c.kH * c.kW, c.inC, c.outC, filter, turned);
-  product(c.batch * c.inH * c.inW, c.inC, k, turned, dx,
-          [&](int64_t row, int64_t k0, int64_t k1, float* to) { backPatch(c, dy, row, k0, k1, to); });
-  alignedFree(turned);
-}
-
-// Patches transposed times dy. Runs of pixels are summed on their own and added in order.
-static void filterGrad(const Conv& c, const float* x, const float* dy, float* dFilter) {
-  const int64_t m = c.kH * c.kW * c.inC, pixels = c.batch * c.outH * c.outW, size = m * c.outC;
-  if (size <= 0) return;
-  int64_t run = (pixels + 31) / 32;
-  run = ((run < 1024 ? 1024 : run) + KC - 1) / KC * KC;
-  const int64_t runs = pixels > 0 ? (pixels + run - 1) / run : 0;
-  if (runs == 0) {
-    zeroRow(dFilter, size);
-    return;
+// The patches that the filter sees for every output pixel. `memory` keeps the runs.
+static Patches patchesOf(const Conv& s, const float* x, const Memory& memory) {
+  Run* runs = runsIn(memory);
+  int64_t count = 0;
+  for (int64_t ky = 0; ky < s.kH; ++ky) {
+    const int64_t y = ky * s.dilationH - s.padTop;
+    if (s.dilationW == 1) {
+      runs[count++] = Run{y, -s.padLeft, s.kW};
+    } else {
+      for (int64_t kx = 0; kx < s.kW; ++kx) runs[count++] = Run{y, kx * s.dilationW - s.padLeft, 1};
+    }
   }
-  float* partial = runs == 1 ? dFilter : alignedAlloc(static_cast<size_t>(runs * size));
-  parallelTasks(runs, [&](int64_t t) {
-    const int64_t q1 = lesser((t + 1) * run, pixels);
-    for (int64_t q = t * run; q < q1; q += KC) {
-      GemmArgs g{};
-      g.transA = true;
-      g.m = m;
-      g.n = c.outC;
-      g.k = lesser(KC, q1 - q);
-      float* patches = gemm::scratch(2, static_cast<size_t>(KC * m));
-      for (int64_t r = 0; r < g.k; ++r) patch(c, x, q + r, 0, m, patches + r * m);
-      gemm::single(g, patches, dy + q * c.outC, partial + t * size, 0, (c.outC + NR - 1) / NR, false, q > t * run);
-    }
-  });
-  if (runs == 1) return;
-  parallelRange(size, 4096, [&](int64_t i0, int64_t i1) {
-    for (int64_t i = i0; i < i1; ++i) {
-      float s = partial[i];
-      for (int64_t t = 1; t < runs; ++t) s += partial[t * size + i];
-      dFilter[i] = s;
-    }
-  });
-  alignedFree(partial);
+  return Patches{x, s.inH, s.inW, s.inC, s.outH, s.outW, s.strideH, s.strideW, runs, count, s.kH * s.kW};
 }
 
-}  // namespace conv
+static void forward(const Conv& s, const float* x, const float* w, const float* bias, float* y) {
+  if (pointwise(s)) return multiply(false, false, s.batch * s.outH * s.outW, s.outC, s.inC, x, w, bias, y);
+  Memory memory(runsSize(s.kH * s.kW));
+  const Patches p = patchesOf(s, x, memory);
+  product(p, s.batch, w, s.outC, bias, Target{y, s.outH, s.outW, 0, 0, 1, 1});
+}
+
+// The taps that reach input pixels (py, px) modulo the strides, last first so that offsets in dy ascend, with their
+// filters transposed to [outC, inC] in `turned`.
+static Patches reachingTaps(const Conv& s, const float* dy, const float* w, int64_t py, int64_t px, Run* runs,
+                            float* turned) {
+  const int64_t slab = s.inC * s.outC;
+  int64_t count = 0, used = 0;
+  for (int64_t ky = s.kH - 1; ky >= 0; --ky) {
+    const int64_t y = py + s.padTop - ky * s.dilationH;
+    if (y % s.strideH != 0) continue;
+    bool open = false;  // the last run may grow
+    for (int64_t kx = s.kW - 1; kx >= 0; --kx) {
+      const int64_t x = px + s.padLeft - kx * s.dilationW;
+      if (x % s.strideW != 0) continue;
+      const int64_t at = x / s.strideW;
+      if (open && runs[count - 1].x + runs[count - 1].taps == at)
+        ++runs[count - 1].taps;
+      else
+        runs[count++] = Run{y / s.strideH, at, 1};
+      open = true;
+      layout::transpose2d(1, s.inC, s.outC, w + (ky * s.kW + kx) * slab, turned + used * slab);
+      ++used;
+    }
+  }
+  return Patches{dy, s.outH, s.outW, s.outC, (s.inH - py + s.strideH - 1) / s.strideH,
+                 (s.inW - px + s.strideW - 1) / s.strideW, 1, 1, runs, count, used};
+}
+
+static void inputGrad(const Conv& s, const float* dy, const float* w, float* dx) {
+  if (pointwise(s)) return multiply(false, true, s.batch * s.outH * s.outW, s.inC, s.outC, dy, w, nullptr, dx);
+  const int64_t taps = s.kH * s.kW;
+  Memory memory(runsSize(taps)), turned(taps * s.inC * s.outC);
+  // Strides longer than the filter leave pixels out.
+  const bool gaps = s.strideH > s.kH || s.strideW > s.kW ||
+                    (s.strideH > 1 && s.dilationH > 1) || (s.strideW > 1 && s.dilationW > 1);
+  if (gaps) elementwise::fill(s.batch * s.inH * s.inW * s.inC, 0.0f, dx);
+  for (int64_t py = 0; py < s.strideH && py < s.inH; ++py)
+    for (int64_t px = 0; px < s.strideW && px < s.inW; ++px) {
+      const Patches p = reachingTaps(s, dy, w, py, px, runsIn(memory), turned.data);
+      product(p, s.batch, turned.data, s.inC, nullptr, Target{dx, s.inH, s.inW, py, px, s.strideH, s.strideW});
+    }
+}
+
+static void filterGrad(const Conv& s, const float* x, const float* dy, float* dw) {
+  const int64_t m = s.batch * s.outH * s.outW, n = s.outC;
+  if (pointwise(s)) return multiply(true, false, s.inC, n, m, x, dy, nullptr, dw);
+  Memory memory(runsSize(s.kH * s.kW));
+  const Patches p = patchesOf(s, x, memory);
+  const int64_t K = p.columns(), tiles = (K + MR - 1) / MR, panels = (n + NR - 1) / NR;
+  // Tasks share out the rows of dw; where those are few, the pixels too, each part with a sum of its own.
+  const bool small = m * n * K < 32 * 32 * 32;
+  int64_t rowTasks = small ? 1 : lesser((tiles + 3) / 4, 32);
+  if (rowTasks * kGroup < tiles) rowTasks = (tiles + kGroup - 1) / kGroup;
+  int64_t parts = rowTasks >= 8 || small ? 1 : lesser((8 + rowTasks - 1) / rowTasks, m / 1024);
+  if (parts < 1) parts = 1;
+  Memory sums(parts > 1 ? parts * K * n : 1);
+  float* out = parts > 1 ? sums.data : dw;
+  const bool direct = n % VW == 0 && n <= 256;
+  parallelTasks(rowTasks * parts, [&](int64_t task) {
+    const int64_t r = task % rowTasks, q = task / rowTasks;
+    const int64_t t0 = tiles * r / rowTasks, t1 = tiles * (r + 1) / rowTasks;
+    const int64_t k0 = gemm::tileRow(0, K, tiles, t0), k1 = gemm::tileRow(0, K, tiles, t1);
+    const int64_t m0 = m * q / parts, m1 = m * (q + 1) / parts;
+    float* c = out + q * K * n;
+    const size_t sizeA = gemm::packedASize();
+    float* packedA = gemm::scratch(0, sizeA + static_cast<size_t>(k1 - k0 + 2 * VW));
+    float* row = packedA + sizeA;
+    float* packedB = direct ? nullptr : gemm::scratch(1, static_cast<size_t>(panels * KC * NR));
+    Pixel at(p, m0);
+    for (int64_t d0 = m0; d0 < m1; d0 += KC) {
+      const int64_t d1 = lesser(d0 + KC, m1);
+      for (int64_t d = d0; d < d1; ++d, at.next(p)) {
+        patch(p, at, k0, k1, row);
+        for (int64_t t = t0; t < t1; ++t) {
+          const int64_t first = gemm::tileRow(0, K, tiles, t), rows = gemm::tileRow(0, K, tiles, t + 1) - first;
+          float* to = packedA + (t - t0) * MR * KS + (d - d0) * rows;
+          // A whole vector: what is too much is overwritten by the next pixel, or lies in the slack KS - KC.
+          if (MR <= VW) vstore(to, vload(row + first - k0));
+          else copyRow(row + first - k0, to, rows);
+        }
+      }
+      if (!direct) gemm::packB(dy, n, false, n, d0, d1, 0, panels, packedB, KC * NR);
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        const int64_t columns = lesser(NR, n - panel * NR);
+        const int vectors = static_cast<int>((columns + VW - 1) / VW);
+        const int tail = static_cast<int>(columns - (vectors - 1) * VW);
+        const float* b = direct ? dy + d0 * n + panel * NR : packedB + panel * KC * NR;
+        const int64_t ldb = direct ? n : gemm::panelWidth(n, panel);
+        for (int64_t t = t0; t < t1; ++t) {
+          const int64_t r0 = gemm::tileRow(0, K, tiles, t), r1 = gemm::tileRow(0, K, tiles, t + 1);
+          const gemm::Tile run = gemm::tileFor(static_cast<int>(r1 - r0), vectors, true);
+          run(d1 - d0, packedA + (t - t0) * MR * KS, b, ldb, c + r0 * n + panel * NR, n, d0 > m0, tail);
+        }
+      }
+    }
+  });
+  if (parts == 1) return;
+  parallelRange(K * n, 16384, [&](int64_t i0, int64_t i1) {
+    for (int64_t i = i0; i < i1; ++i) {
+      float sum = sums.data[i];
+      for (int64_t q = 1; q < parts; ++q) sum += sums.data[q * K * n + i];
+      dw[i] = sum;
+    }
+  });
+}
+
+}  // namespace convolution
 }  // namespace NETSSM_ISA
 }  // namespace netssm

@@ -9,8 +9,7 @@
 #include "reduce.inl"
 #include "transpose.inl"
 #include "conv.inl"
-#include "depthwise.inl"
-#include "pool.inl"
+#include "window.inl"
 #include "causal.inl"
 
 namespace netssm {
@@ -20,8 +19,10 @@ static const Kernels table = {
     NETSSM_ISA_NAME,       gemm::run,           elementwise::binary, elementwise::binaryInt, elementwise::compare,
     elementwise::unary,    elementwise::select, elementwise::addN,   reduction::reduce,      reduction::argReduce,
     reduction::softmax,    reduction::cumulate, elementwise::cast,   layout::transpose2d,    elementwise::fill,
-    reduction::segmentSum, conv::forward,       conv::inputGrad,     conv::filterGrad,       depthwise::forward,
-    depthwise::inputGrad,  depthwise::filterGrad, pooling::forward,  pooling::maxGrad,       pooling::avgGrad,
+    reduction::segmentSum,
+    convolution::forward,  convolution::inputGrad,     convolution::filterGrad,
+    window::depthwise,     window::depthwiseInputGrad, window::depthwiseFilterGrad,
+    window::pool,          window::maxPoolGrad,        window::avgPoolGrad,
     causal::forward,       causal::gradient,
 };
 

@@ -55,9 +55,9 @@ export interface Addon {
   ): void;
   /**
    * `params` = [batch, inH, inW, inC, outH, outW, outC, kH, kW, strideH, strideW, dilationH, dilationW, padTop, padLeft].
-   * what: 0 x, filter -> y; 1 dy, filter -> dx; 2 x, dy -> dFilter; 3 to 5 the same depthwise.
+   * what: 0 x, filter -> y, plus bias [outC]; 1 dy, filter -> dx; 2 x, dy -> dFilter; 3 to 5 the same depthwise.
    */
-  conv2d(what: number, a: Float32Array, b: Float32Array, out: Float32Array): void;
+  conv2d(what: number, a: Float32Array, b: Float32Array, out: Float32Array, bias: Float32Array | null): void;
   /** `params` as for conv2d. what: 0 average, 1 max (x, y); 2 average gradient (dy, dx); 3 max gradient (x, dy, dx). */
   pool(what: number, a: Float32Array, b: Float32Array, c?: Float32Array): void;
   /**

@@ -8,6 +8,8 @@ import {
   type NativeKernels,
   type TensorInfo,
 } from '../kernel';
+import { BINARY } from '../addon';
+import { runBinary } from './elementwise';
 import { activations, biasAndActivation } from './matmul';
 
 type Attrs = KernelCall['attrs'];
@@ -62,24 +64,44 @@ function run(
   a: TensorInfo,
   b: TensorInfo,
   shape: number[],
+  bias?: TensorInfo,
 ): TensorInfo {
   const out = backend.alloc('float32', sizeOf(shape));
+  const [x, y] = [backend.floats(a), backend.floats(b)];
   writeConv(backend.addon.params, info);
-  if (out.length > 0) backend.addon.conv2d(operation, backend.floats(a), backend.floats(b), out);
+  if (x.length === 0 || y.length === 0) backend.addon.fill(out, 0);
+  else if (out.length > 0) backend.addon.conv2d(operation, x, y, out, bias ? backend.floats(bias) : null);
   return backend.makeTensorInfo(shape, 'float32', out);
 }
 
 const floating = (...list: (TensorInfo | undefined)[]) => list.every((t) => !t || t.dtype === 'float32');
 
+/** x where it is positive, alpha x elsewhere; alpha broadcasts. x is fresh and is disposed of. */
+function prelu(backend: NativeBackend, x: TensorInfo, alpha: TensorInfo): TensorInfo {
+  const zero = backend.makeTensorInfo([], 'float32', new Float32Array(1));
+  const positive = runBinary(backend, BINARY.Maximum, x, zero) as TensorInfo;
+  const negative = runBinary(backend, BINARY.Minimum, x, zero) as TensorInfo;
+  const scaled = runBinary(backend, BINARY.Multiply, negative, alpha) as TensorInfo;
+  const y = runBinary(backend, BINARY.Add, positive, scaled) as TensorInfo;
+  for (const t of [x, zero, positive, negative, scaled]) backend.disposeIntermediateTensorInfo(t);
+  return y;
+}
+
 function forward(depthwise: boolean): NativeKernel {
-  return ({ inputs: { x, filter, bias, preluActivationWeights }, attrs, backend }) => {
+  return ({ inputs: { x, filter, bias, preluActivationWeights: alpha }, attrs, backend }) => {
     const activation = attrs['activation'] as string | undefined;
-    if (!floating(x, filter, bias) || preluActivationWeights) return undefined;
-    if (activation && activation !== 'linear' && activations[activation] === undefined) return undefined;
+    if (!floating(x, filter, bias, alpha)) return undefined;
+    const known = !activation || activation === 'linear' || activations[activation] !== undefined;
+    if (!known && !(activation === 'prelu' && alpha && alpha.shape.length <= 4)) return undefined;
     const info = convInfo(attrs, x.shape, filter.shape, depthwise);
     if (!info) return undefined;
-    const y = run(backend, info, depthwise ? what.depthwise : what.forward, x, filter, info.outShape);
-    return biasAndActivation(backend, y, bias, activation, attrs['leakyreluAlpha'] as number | undefined);
+    const row = bias && bias.shape.length === 1 && bias.shape[0] === info.outChannels ? bias : undefined;
+    const operation = depthwise ? what.depthwise : what.forward;
+    const y = run(backend, info, operation, x, filter, info.outShape, row);
+    const rest = row ? undefined : bias;
+    if (activation === 'prelu')
+      return prelu(backend, biasAndActivation(backend, y, rest, undefined, undefined), alpha);
+    return biasAndActivation(backend, y, rest, activation, attrs['leakyreluAlpha'] as number | undefined);
   };
 }
 
@@ -135,8 +157,9 @@ const avgPoolGrad: NativeKernel = ({ inputs: { dy, input }, attrs, backend }) =>
   if (!floating(dy, input)) return undefined;
   const info = poolInfo(attrs, input.shape);
   const out = backend.alloc('float32', sizeOf(input.shape));
+  const from = backend.floats(dy);
   writeConv(backend.addon.params, info);
-  backend.addon.pool(2, backend.floats(dy), out);
+  backend.addon.pool(2, from, out);
   return backend.makeTensorInfo(input.shape, 'float32', out);
 };
 
