@@ -1,6 +1,7 @@
 /** The `netssm` command: one file a command in commands/, none of which loads more than it uses. */
 import { Command, CommanderError } from 'commander';
 import { version } from '..';
+import { registerBench } from './commands/bench';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerEvaluate } from './commands/evaluate';
@@ -23,6 +24,7 @@ const COMMANDS: readonly Register[] = [
   registerKernel,
   registerNotebook,
   registerRunNotebook,
+  registerBench,
   registerDoctor,
 ];
 
