@@ -263,24 +263,33 @@ static void filterGrad(const Conv& s, const float* x, const float* dy, float* dw
   parallelTasks(rowTasks * parts, [&](int64_t task) {
     const int64_t r = task % rowTasks, q = task / rowTasks;
     const int64_t t0 = tiles * r / rowTasks, t1 = tiles * (r + 1) / rowTasks;
-    const int64_t k0 = gemm::tileRow(0, K, tiles, t0), k1 = gemm::tileRow(0, K, tiles, t1);
+    int64_t start[kGroup + 1];  // of each row tile
+    for (int64_t t = t0; t <= t1; ++t) start[t - t0] = gemm::tileRow(0, K, tiles, t);
+    const int64_t k0 = start[0], k1 = start[t1 - t0];
     const int64_t m0 = m * q / parts, m1 = m * (q + 1) / parts;
     float* c = out + q * K * n;
     const size_t sizeA = gemm::packedASize();
-    float* packedA = gemm::scratch(0, sizeA + static_cast<size_t>(k1 - k0 + 2 * VW));
-    float* row = packedA + sizeA;
+    // Patches of several pixels are written before they are read again: loads straight behind the stores would wait.
+    constexpr int64_t kAhead = 8;
+    const int64_t stride = k1 - k0 + VW;
+    float* packedA = gemm::scratch(0, sizeA + static_cast<size_t>(kAhead * stride + VW));
+    float* patches = packedA + sizeA;
     float* packedB = direct ? nullptr : gemm::scratch(1, static_cast<size_t>(panels * KC * NR));
     Pixel at(p, m0);
     for (int64_t d0 = m0; d0 < m1; d0 += KC) {
       const int64_t d1 = lesser(d0 + KC, m1);
-      for (int64_t d = d0; d < d1; ++d, at.next(p)) {
-        patch(p, at, k0, k1, row);
+      for (int64_t e0 = d0; e0 < d1; e0 += kAhead) {
+        const int64_t e1 = lesser(e0 + kAhead, d1);
+        for (int64_t e = e0; e < e1; ++e, at.next(p)) patch(p, at, k0, k1, patches + (e - e0) * stride);
         for (int64_t t = t0; t < t1; ++t) {
-          const int64_t first = gemm::tileRow(0, K, tiles, t), rows = gemm::tileRow(0, K, tiles, t + 1) - first;
-          float* to = packedA + (t - t0) * MR * KS + (d - d0) * rows;
-          // A whole vector: what is too much is overwritten by the next pixel, or lies in the slack KS - KC.
-          if (MR <= VW) vstore(to, vload(row + first - k0));
-          else copyRow(row + first - k0, to, rows);
+          const int64_t first = start[t - t0], rows = start[t - t0 + 1] - first;
+          const float* from = patches + first - k0;
+          float* to = packedA + (t - t0) * MR * KS + (e0 - d0) * rows;
+          for (int64_t e = e0; e < e1; ++e, from += stride, to += rows) {
+            // A whole vector: what is too much is overwritten by the next pixel, or lies in the slack KS - KC.
+            if (MR <= VW) vstore(to, vload(from));
+            else copyRow(from, to, rows);
+          }
         }
       }
       if (!direct) gemm::packB(dy, n, false, n, d0, d1, 0, panels, packedB, KC * NR);
@@ -291,7 +300,7 @@ static void filterGrad(const Conv& s, const float* x, const float* dy, float* dw
         const float* b = direct ? dy + d0 * n + panel * NR : packedB + panel * KC * NR;
         const int64_t ldb = direct ? n : gemm::panelWidth(n, panel);
         for (int64_t t = t0; t < t1; ++t) {
-          const int64_t r0 = gemm::tileRow(0, K, tiles, t), r1 = gemm::tileRow(0, K, tiles, t + 1);
+          const int64_t r0 = start[t - t0], r1 = start[t - t0 + 1];
           const gemm::Tile run = gemm::tileFor(static_cast<int>(r1 - r0), vectors, true);
           run(d1 - d0, packedA + (t - t0) * MR * KS, b, ldb, c + r0 * n + panel * NR, n, d0 > m0, tail);
         }
