@@ -10,6 +10,10 @@ constexpr int64_t kBlock = 64, kStride = kBlock + 8;
 
 static void block(const float* x, int64_t columns, int64_t h, int64_t w, float* out, int64_t rows) {
   alignas(64) float buffer[kBlock * kStride];
+  // The processor's own prefetcher does not follow jumps from row to row: ask for the lines to be written while the
+  // block is read.
+  for (int64_t j = 0; j < w; ++j)
+    for (int64_t i = 0; i < h; i += 16) __builtin_prefetch(out + j * rows + i, 1, 2);
   int64_t i = 0;
   for (; i + TB <= h; i += TB) {
     int64_t j = 0;
@@ -28,9 +32,13 @@ static void transpose2d(int64_t batch, int64_t rows, int64_t columns, const floa
     for (int64_t t = t0; t < t1; ++t) {
       const int64_t b = t / bands, j = t % bands * kBlock;
       const int64_t w = columns - j < kBlock ? columns - j : kBlock;
-      for (int64_t i = 0; i < rows; i += kBlock)
+      for (int64_t i = 0; i < rows; i += kBlock) {
+        const int64_t next = i + 2 * kBlock < rows ? i + 2 * kBlock : rows;
+        for (int64_t r = i + kBlock; r < next; ++r)
+          for (int64_t k = 0; k < w; k += 16) __builtin_prefetch(x + (b * rows + r) * columns + j + k, 0, 2);
         block(x + (b * rows + i) * columns + j, columns, rows - i < kBlock ? rows - i : kBlock, w,
               out + (b * columns + j) * rows + i, rows);
+      }
     }
   });
 }
