@@ -78,7 +78,7 @@ export async function loadModel(nameOrDir: string): Promise<LoadedModel> {
   }
   const timingPath = join(dir, 'timing.json');
   return {
-    name: nameOrDir,
+    name: dir === DEMO_MODEL_DIR ? 'demo' : nameOrDir,
     dir,
     labels: vocabulary.labels,
     vocabulary,
