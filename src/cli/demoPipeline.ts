@@ -19,8 +19,7 @@ export interface DemoSizes {
   /** The same from the model just trained. */
   freshTraces: number;
   freshPackets: number;
-  /** Tokens that the token baselines are fitted on at most, and held-out tokens that all are judged on. */
-  baselineTokens: number;
+  /** Held-out tokens that model and token baselines are judged on: as many of each test capture, from its start. */
   judgedTokens: number;
 }
 
@@ -30,8 +29,7 @@ export const DEMO_SIZES: DemoSizes = {
   packets: 60,
   freshTraces: 1,
   freshPackets: 30,
-  baselineTokens: 20_000_000,
-  judgedTokens: 100_000,
+  judgedTokens: 250_000,
 };
 
 export const FAST_DEMO_SIZES: DemoSizes = {
@@ -40,8 +38,7 @@ export const FAST_DEMO_SIZES: DemoSizes = {
   packets: 15,
   freshTraces: 1,
   freshPackets: 5,
-  baselineTokens: 150_000,
-  judgedTokens: 4_000,
+  judgedTokens: 20_000,
 };
 
 /** Where the demo's captures and folders are. */
@@ -205,7 +202,6 @@ export async function judgeLoss(
   try {
     const progress = io.progress('4/5 held-out loss');
     const baselines = fitTokenBaselines(dataset, {
-      maxTokens: sizes.baselineTokens,
       maxTestTokens: sizes.judgedTokens,
       onProgress: progress.report,
     });

@@ -160,7 +160,7 @@ function modelSection(page: Page, { history, model, baselines = [] }: ReportInpu
   if (bar || baselines.length > 0) {
     page.figure(
       lossBars(bar, baselines),
-      'Mean loss over the judged tokens of the held-out captures (the labels are not counted). All baselines were fitted on the training captures that the model saw. The oracle is told who sends each packet before its first byte: a reference, not a bar.',
+      'Mean loss over the judged tokens of the held-out captures: as many of each, from its start; the labels are not counted. All baselines were fitted on the training captures that the model saw. The oracle is told who sends each packet before its first byte: a reference, not a bar.',
     );
     page.table({
       columns: ['', 'nats a token', 'bits a packet', 'tokens judged', 'how'],
