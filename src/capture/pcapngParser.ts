@@ -108,9 +108,9 @@ export class PcapngParser {
   private readBody(type: number, length: number, frames: Frame[]): void {
     if (type === BlockType.SECTION_HEADER) this.interfaces = [];
     else if (type === BlockType.INTERFACE_DESCRIPTION) this.readInterface(length);
-    else if (type === BlockType.ENHANCED_PACKET) this.readEnhancedPacket(length, frames);
+    else if (type === BlockType.ENHANCED_PACKET) this.readPacket(length, frames, false);
     else if (type === BlockType.SIMPLE_PACKET) this.readSimplePacket(length, frames);
-    else if (type === BlockType.PACKET) this.readObsoletePacket(length, frames);
+    else if (type === BlockType.PACKET) this.readPacket(length, frames, true);
   }
 
   /** A section header settles the byte order of all that follows. False: not whole yet, or not one. */
@@ -177,26 +177,15 @@ export class PcapngParser {
     }
   }
 
-  private readEnhancedPacket(length: number, frames: Frame[]): void {
+  /**
+   * Enhanced packet blocks, and the obsolete form, which differs in one field: a 16-bit interface and a 16-bit count of
+   * drops where the newer one has the interface.
+   */
+  private readPacket(length: number, frames: Frame[], obsolete: boolean): void {
     const { view, at } = this.queue;
     const le = this.little;
     this.emit(frames, {
-      interfaceId: view.getUint32(at + 8, le),
-      high: view.getUint32(at + 12, le),
-      low: view.getUint32(at + 16, le),
-      capLen: view.getUint32(at + 20, le),
-      wireLen: view.getUint32(at + 24, le),
-      from: 28,
-      room: length - 32,
-    });
-  }
-
-  /** The obsolete form: a 16-bit interface and a 16-bit count of drops where the newer one has the interface. */
-  private readObsoletePacket(length: number, frames: Frame[]): void {
-    const { view, at } = this.queue;
-    const le = this.little;
-    this.emit(frames, {
-      interfaceId: view.getUint16(at + 8, le),
+      interfaceId: obsolete ? view.getUint16(at + 8, le) : view.getUint32(at + 8, le),
       high: view.getUint32(at + 12, le),
       low: view.getUint32(at + 16, le),
       capLen: view.getUint32(at + 20, le),
