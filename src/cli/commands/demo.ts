@@ -237,7 +237,7 @@ function keyNumbers(
   const number = (value: number | null): string => (value === null ? '-' : formatNumber(value, 3));
   const decodeRate = evaluation.sources.find((source) => source.role === 'synthetic')?.decodeRate ?? null;
   const compared = (what: string): string =>
-    `${number(distance('synthetic', what))} (real captures of another day: ${number(distance('real', what))})`;
+    `${number(distance('synthetic', what))} (other real captures: ${number(distance('real', what))})`;
   return [
     {
       name: `held-out loss of the ${shipped ? 'shipped' : 'just trained'} model, nats a token`,
