@@ -95,5 +95,7 @@ inline const int32_t* params(const Napi::CallbackInfo& info) { return info.Env()
 
 // Adds the functions of binding_conv.cpp.
 void addConvolutions(Napi::Env env, Napi::Object exports);
+// Adds the functions of binding_layers.cpp.
+void addLayers(Napi::Env env, Napi::Object exports);
 
 }  // namespace netssm

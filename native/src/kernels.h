@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "layers.h"
+
 namespace netssm {
 
 constexpr int kMaxRank = 8;
@@ -85,6 +87,10 @@ struct Kernels {
   void (*avgPoolInput)(const Conv&, const float* dy, float* dx);
   void (*causalConv)(const Causal&, const float* bias, float* y);
   void (*causalConvGrad)(const Causal&, const float* dy, float* dx, float* dWeight, float* dBias);
+  void (*activationGrad)(int kind, int64_t rows, int64_t columns, const float* dy, const float* y, float* dx, float* dBias);
+  void (*rnnForward)(const Rnn&, const RnnForward&);
+  void (*rnnBackward)(const Rnn&, const RnnBackward&);
+  void (*optimizerStep)(const OptimizerStep&);
 };
 
 const Kernels* kernelsAvx512();

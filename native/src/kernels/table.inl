@@ -11,6 +11,9 @@
 #include "conv.inl"
 #include "window.inl"
 #include "causal.inl"
+#include "activation.inl"
+#include "rnn.inl"
+#include "optimizer.inl"
 
 namespace netssm {
 namespace NETSSM_ISA {
@@ -24,6 +27,7 @@ static const Kernels table = {
     window::depthwise,     window::depthwiseInputGrad, window::depthwiseFilterGrad,
     window::pool,          window::maxPoolGrad,        window::avgPoolGrad,
     causal::forward,       causal::gradient,
+    activation::gradient,  rnn::forward,        rnn::backward,        optimizer::step,
 };
 
 }  // namespace NETSSM_ISA
