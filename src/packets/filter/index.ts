@@ -1,0 +1,1 @@
+export { parseFilter, type FilterableFrame, type FrameFilter } from './filter';
