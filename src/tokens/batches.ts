@@ -1,23 +1,15 @@
 import { NetssmError, Rng } from '../util';
+import type { Layout } from './layout';
 import type { Split, TokenDataset } from './meta';
 import { PADDING, PKT } from './vocabulary';
 
-/**
- * - `stream`: the shuffled sequences end to end, cut into `batch` parallel streams. Row b of batch i + 1 goes on where
- *   row b of batch i stopped, so the recurrent state is carried over; it is reset where `starts` is 1.
- * - `packed`: independent rows, each from the empty state: short sequences side by side, long ones cut at packet
- *   boundaries.
- */
-export type PackMode = 'stream' | 'packed';
-
-export interface PackOptions {
+export interface BatchOptions {
   dataset: TokenDataset;
   split: Split;
   /** Tokens a row. */
   rowLen: number;
-  /** Rows a batch (`stream`: the number of parallel streams). */
+  /** Rows a batch: the number of parallel streams. */
   batch: number;
-  mode: PackMode;
   seed: number;
   /** Another epoch, another order. */
   epoch: number;
@@ -56,19 +48,56 @@ interface Piece {
 }
 
 /** Label and `<|pkt|>` before a piece that begins inside a sequence. */
-const PREFIX = 2;
+export const PREFIX = 2;
 
 const inputsOf = (piece: Piece) => piece.to - piece.from + (piece.from > 0 ? PREFIX : 0);
 
 /**
- * Plans one epoch of a split. The same options give the same batches, whatever was asked for before.
+ * Plans one epoch of a split in parallel streams: the shuffled sequences end to end, cut into `batch` streams. Row b of
+ * batch i + 1 goes on where row b of batch i stopped, so the recurrent state is carried over; it is reset where
+ * `starts` is 1. The same options give the same batches, whatever was asked for before.
  *
- * Every token of every sequence but its label is a target exactly once. A piece that begins inside a sequence is led
- * in by the label and `<|pkt|>` ("packets before this one are not shown"), which carry no loss, so a model does not
- * learn that a session may begin anywhere. The last token of a sequence is no input: nothing follows it.
+ * Every token of every sequence but its label is a target exactly once. A stream may begin inside a sequence; then it
+ * is led in by the label and `<|pkt|>` ("packets before this one are not shown"), which carry no loss, so a model does
+ * not learn that a session may begin anywhere. Sequences of a layout that keeps state from packet to packet are not
+ * cut: nobody could read the second half. The last token of a sequence is no input: nothing follows it.
  */
-export function planBatches(options: PackOptions): BatchPlan {
-  const { dataset, split, rowLen, batch, mode, seed, epoch } = options;
+export function planBatches(options: BatchOptions): BatchPlan {
+  const { dataset, split, rowLen, batch, seed, epoch } = options;
+  checkRows(rowLen, batch);
+  const rng = new Rng(`batches/${seed}/${epoch}/${split}`);
+  const order: number[] = [];
+  dataset.sequences.forEach((s, i) => {
+    if (s.split === split && s.length > 1) order.push(i);
+  });
+  rng.shuffle(order);
+  const lossTokens = order.reduce((sum, i) => sum + dataset.sequences[i].length - 1, 0);
+  // lanes[b]: what row b of each batch runs through.
+  const lanes = cutStreams(dataset, order, batch);
+  const offsets = lanes.map((lane) => {
+    const at = [0];
+    for (const piece of lane) at.push(at[at.length - 1] + inputsOf(piece));
+    return at;
+  });
+  const longest = offsets.reduce((most, at) => Math.max(most, at[at.length - 1]), 0);
+  const batches = Math.ceil(longest / rowLen);
+
+  return {
+    batches,
+    batch,
+    rowLen,
+    lossTokens,
+    at(index) {
+      if (!(index >= 0 && index < batches)) throw new RangeError(`batch ${index} of ${batches}`);
+      const out = emptyBatch(batch, rowLen);
+      for (let b = 0; b < batch; b++) fillRow(dataset, lanes[b], offsets[b], index * rowLen, out, b, rowLen);
+      return out;
+    },
+  };
+}
+
+/** @throws NetssmError `batch_options`. */
+export function checkRows(rowLen: number, batch: number): void {
   for (const [name, value, least] of [
     ['rowLen', rowLen, PREFIX + 1],
     ['batch', batch, 1],
@@ -83,42 +112,10 @@ export function planBatches(options: PackOptions): BatchPlan {
       );
     }
   }
-  const rng = new Rng(`batches/${seed}/${epoch}/${split}`);
-  const order: number[] = [];
-  dataset.sequences.forEach((s, i) => {
-    if (s.split === split && s.length > 1) order.push(i);
-  });
-  rng.shuffle(order);
-  const lossTokens = order.reduce((sum, i) => sum + dataset.sequences[i].length - 1, 0);
-  // lanes[r]: what row r of each batch runs through. `packed`: one lane of rowLen tokens a row.
-  const lanes = mode === 'stream' ? cutStreams(dataset, order, batch) : packRows(dataset, order, rowLen, rng);
-  const offsets = lanes.map((lane) => {
-    const at = [0];
-    for (const piece of lane) at.push(at[at.length - 1] + inputsOf(piece));
-    return at;
-  });
-  const longest = offsets.reduce((most, at) => Math.max(most, at[at.length - 1]), 0);
-  const batches = mode === 'stream' ? Math.ceil(longest / rowLen) : Math.ceil(lanes.length / batch);
-
-  return {
-    batches,
-    batch,
-    rowLen,
-    lossTokens,
-    at(index) {
-      if (!(index >= 0 && index < batches)) throw new RangeError(`batch ${index} of ${batches}`);
-      const out = emptyBatch(batch, rowLen);
-      for (let b = 0; b < batch; b++) {
-        const lane = mode === 'stream' ? b : index * batch + b;
-        if (lane >= lanes.length) continue;
-        fillRow(dataset, lanes[lane], offsets[lane], mode === 'stream' ? index * rowLen : 0, out, b, rowLen);
-      }
-      return out;
-    },
-  };
 }
 
-function emptyBatch(batch: number, rowLen: number): TokenBatch {
+/** Rows of padding, each from the empty state. */
+export function emptyBatch(batch: number, rowLen: number): TokenBatch {
   const n = batch * rowLen;
   const starts = new Int32Array(n);
   // Padding begins from the empty state, like any sequence; rows overwrite this where they have tokens.
@@ -176,10 +173,25 @@ function fillRow(
   if (filled < rowLen) out.starts[row + filled] = 1;
 }
 
+/** Whether a packet's bytes depend on the packets before it. */
+export function isStateful(layout: Layout & { readonly stateful?: boolean }): boolean {
+  return layout.stateful ?? false;
+}
+
 /** Cuts the sequences, end to end, into `streams` parts of about the same length, at packet boundaries. */
 function cutStreams(dataset: TokenDataset, order: readonly number[], streams: number): Piece[][] {
   const total = order.reduce((sum, i) => sum + dataset.sequences[i].length - 1, 0);
   const lanes: Piece[][] = Array.from({ length: streams }, () => []);
+  if (isStateful(dataset.layout)) {
+    const filled = new Array<number>(streams).fill(0);
+    for (const sequence of order) {
+      const lane = filled.indexOf(Math.min(...filled));
+      const to = dataset.sequences[sequence].length - 1;
+      lanes[lane].push({ sequence, from: 0, to });
+      filled[lane] += to;
+    }
+    return lanes;
+  }
   let lane = 0;
   let done = 0;
   for (const sequence of order) {
@@ -209,53 +221,8 @@ function nextBoundary(dataset: TokenDataset, sequence: number, at: number, end: 
   return end;
 }
 
-/** Cuts the sequences into pieces that fit a row, and lays the pieces side by side (best fit over open rows). */
-function packRows(dataset: TokenDataset, order: readonly number[], rowLen: number, rng: Rng): Piece[][] {
-  const pieces: Piece[] = [];
-  for (const sequence of order) {
-    const inputs = dataset.sequences[sequence].length - 1;
-    // The first cut of a long sequence differs from epoch to epoch, so that all the others do.
-    let room = inputs > rowLen ? rowLen - rng.int(Math.floor(rowLen / 2)) : rowLen;
-    for (let from = 0; from < inputs;) {
-      const limit = Math.min(inputs, from + Math.max(1, room - (from > 0 ? PREFIX : 0)));
-      let to = limit;
-      if (limit < inputs) {
-        const boundary = dataset.tokens(sequence, from, limit).lastIndexOf(PKT) + 1;
-        if (boundary > 0) to = from + boundary;
-      }
-      pieces.push({ sequence, from, to });
-      from = to;
-      room = rowLen;
-    }
-  }
-  rng.shuffle(pieces);
-  const rows: Piece[][] = [];
-  let open: { row: Piece[]; left: number }[] = [];
-  for (const piece of pieces) {
-    const need = inputsOf(piece);
-    let best: { row: Piece[]; left: number } | undefined;
-    for (const candidate of open) {
-      if (candidate.left >= need && (!best || candidate.left < best.left)) best = candidate;
-    }
-    if (!best) {
-      best = { row: [], left: rowLen };
-      rows.push(best.row);
-      open.push(best);
-      // The fullest row is closed when too many are open.
-      if (open.length > 64) {
-        open.sort((a, b) => b.left - a.left);
-        open = open.slice(0, 64);
-        if (!open.includes(best)) open[63] = best;
-      }
-    }
-    best.row.push(piece);
-    best.left -= need;
-  }
-  return rng.shuffle(rows);
-}
-
 /** Index of the last element that is at most `value` (sorted ascending, the first at most `value`). */
-function lastAtMost(sorted: readonly number[], value: number): number {
+export function lastAtMost(sorted: readonly number[], value: number): number {
   let low = 0;
   let high = sorted.length;
   while (high - low > 1) {

@@ -6,6 +6,8 @@ export * from './headerLayouts';
 export * from './inputs';
 export * from './layout';
 export * from './meta';
+export * from './piecePackets';
+export * from './pieces';
 export * from './session';
 export * from './split';
 export * from './timing';

@@ -4,7 +4,7 @@ import { SCHEDULES, type Schedule, type ScheduleName } from './schedule';
 
 /**
  * `stream`: whole sequences, longer than a row ones continue in the next step with the recurrent state carried over.
- * `packed`: rows filled with short sequences, the state reset at each boundary.
+ * `packed`: rows filled with pieces of sessions, each from the empty state: see pieces.ts.
  */
 export type BatchMode = 'stream' | 'packed';
 
@@ -20,8 +20,14 @@ export interface TrainConfig {
   /** What differs from {@link DEFAULT_CONFIG}; ignored keys do not exist. Not used with `init`. */
   model: ModelSettings;
   mode: BatchMode;
-  /** Draw initial sequence numbers, client ports, timestamps and the like anew in every row: see renumber.ts. */
+  /** Draw initial sequence numbers, client ports, timestamps and the like anew in every piece: see renumber.ts. */
   renumber: boolean;
+  /** With `renumber`: share of the pieces whose addresses and MACs are drawn anew, too. */
+  freshAddresses: number;
+  /** `packed`: share of the pieces that begin where their session begins. */
+  openings: number;
+  /** `packed`: shortest piece in tokens; lengths are drawn from here to contextLen. null: pieces as long as a row. */
+  shortestPiece: number | null;
   /** Rows a step (B). */
   batchSize: number;
   /** Tokens a row (L); the gradient is exact over a row. */
@@ -63,6 +69,9 @@ export const DEFAULT_TRAIN: TrainConfig = {
   model: {},
   mode: 'stream',
   renumber: false,
+  freshAddresses: 0,
+  openings: 0.5,
+  shortestPiece: null,
   batchSize: 8,
   contextLen: 256,
   chunkLen: 256,
@@ -106,6 +115,9 @@ export const TRAIN_PRESETS: Readonly<Record<'tiny' | 'demo', Partial<TrainConfig
     model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 128, headdim: 32 } },
     mode: 'packed',
     renumber: true,
+    freshAddresses: 0.5,
+    openings: 0.5,
+    shortestPiece: 128,
     batchSize: 2,
     contextLen: 1536,
     chunkLen: 1536,
@@ -146,12 +158,20 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
   oneOf('schedule', SCHEDULES);
   if (typeof config.renumber !== 'boolean')
     problems.push(`renumber must be true or false, not ${JSON.stringify(config.renumber)}`);
+  if (config.renumber === true && config.mode === 'stream')
+    problems.push('renumber needs mode "packed": in a stream a session goes on from row to row');
+  if (config.freshAddresses > 0 && config.renumber !== true)
+    problems.push(`freshAddresses (${config.freshAddresses}) needs renumber`);
   if (config.init !== null && typeof config.init !== 'string') problems.push('init must be a folder or null');
   checkModel(config.model, problems);
   if (config.chunkLen > config.contextLen && !Object.hasOwn(value, 'chunkLen'))
     config.chunkLen = config.contextLen;
   if (config.chunkLen > config.contextLen)
     problems.push(`chunkLen (${config.chunkLen}) must not exceed contextLen (${config.contextLen})`);
+  if (config.shortestPiece !== null && config.shortestPiece > config.contextLen)
+    problems.push(
+      `shortestPiece (${config.shortestPiece}) must not exceed contextLen (${config.contextLen})`,
+    );
   if (problems.length > 0) {
     throw new NetssmError('train_config_invalid', `${where}: ${problems.join('; ')}`, {
       hint: `Keys: ${known.join(', ')}.`,
@@ -182,12 +202,13 @@ function checkNumbers(config: TrainConfig, problems: string[]): void {
     check(key, atLeast1, 'a whole number of at least 1');
   for (const key of ['warmupSteps', 'evalEvery', 'seed'] as const)
     check(key, atLeast0, 'a whole number of at least 0');
-  for (const key of ['decaySteps', 'evalTokens'] as const)
+  for (const key of ['decaySteps', 'evalTokens', 'shortestPiece'] as const)
     check(key, atLeast1, 'a whole number of at least 1', true);
   check('maxSeconds', (n) => n > 0, 'above 0', true);
   for (const key of ['lr', 'eps', 'clipNorm'] as const) check(key, (n) => n > 0, 'above 0');
   for (const key of ['beta1', 'beta2'] as const) check(key, share, 'in [0, 1)');
-  check('minLrShare', (n) => n >= 0 && n <= 1, 'in [0, 1]');
+  for (const key of ['minLrShare', 'freshAddresses', 'openings'] as const)
+    check(key, (n) => n >= 0 && n <= 1, 'in [0, 1]');
   check('weightDecay', (n) => n >= 0, 'at least 0');
 }
 

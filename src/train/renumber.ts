@@ -1,22 +1,23 @@
 import { LinkType } from '../capture';
-import { locateHeaders, type HeaderRanges } from '../packets';
-import { PKT, type TokenBatch, type TokenDataset } from '../tokens';
-import { NetssmError, Rng } from '../util';
-import type { BatchMode } from './config';
+import { locateHeaders, sumWords, type HeaderRanges } from '../packets';
+import { checksumFields, type PiecePacket } from '../tokens';
+import type { Rng } from '../util';
+import { FreshAddresses } from './renumberAddresses';
 
 /*
- * Data augmentation for header bytes: numbers that a kernel or a program draws at random when a connection begins are
+ * Data augmentation for the packets of one piece of a session: numbers that a kernel or a program draws at random are
  * drawn again, so that a small data set cannot be learned by heart; what the numbers mean to one another stays.
  *
- *   IPv4 identification          RFC 6864: one shift a flow and direction; 0 stays 0
+ *   IPv4 identification          RFC 6864: one shift a sending host, for many count over all their flows; 0 stays 0
  *   ports 32768 and above        the client's choice; one new port for each
  *   TCP sequence numbers         RFC 9293: one shift a flow and direction, also in acknowledgements and SACK blocks
  *   TCP timestamps               RFC 7323: one shift a flow and direction, also in echoes; 0 stays 0
  *   DNS id (RFC 1035)            one shift for all: an answer repeats the question's
  *   RTP sequence, timestamp and source (RFC 3550)    one shift a flow and direction
+ *   addresses and MACs           where asked: see renumberAddresses.ts
  *
- * Addresses, lengths, flags, windows and time-to-live are not touched: they mean something. Lengths stay, so a
- * renumbered sequence is as long as before.
+ * Lengths, flags, windows and time-to-live are not touched: they mean something. A checksum stays what it was: right,
+ * wrong by as much, zero, or the pseudo-header's sum alone (left to the network card).
  */
 
 /** First port that Linux and RFC 6335 give to clients. */
@@ -24,103 +25,61 @@ const EPHEMERAL = 32768;
 /** One past the last port that Linux gives (net.ipv4.ip_local_port_range). */
 const EPHEMERAL_END = 61000;
 
-/**
- * Renumbers the rows of a `packed` batch in place, every piece of a session by itself: two pieces of one session then
- * share none of the numbers drawn, so nothing but the tokens before it can tell a model what they are.
- */
-export function renumberBatch(batch: TokenBatch, rng: Rng): void {
-  const { tokens, targets, starts } = batch;
-  const n = tokens.length;
-  for (let begin = 0; begin < n;) {
-    let end = begin + 1;
-    while (end < n && starts[end] === 0) end++;
-    // The piece and the token after its last: each target is the next token.
-    const piece = new Uint16Array(end - begin + 1);
-    piece.set(tokens.subarray(begin, end));
-    piece[end - begin] = targets[end - 1];
-    renumber(piece, rng.split(String(begin)));
-    for (let k = 0; k < end - begin; k++) {
-      tokens[begin + k] = piece[k];
-      targets[begin + k] = piece[k + 1];
-    }
-    begin = end;
-  }
-}
-
-/** @throws NetssmError `renumber_checksums`, `renumber_layout`, `renumber_mode` where changed bytes would not fit. */
-export function checkRenumber({ dir, meta }: TokenDataset, mode: BatchMode): void {
-  const refuse = (code: string, message: string, hint: string) => {
-    throw new NetssmError(code, message, { hint, exitCode: 2 });
-  };
-  if (meta.checksums !== 'zero') {
-    refuse(
-      'renumber_checksums',
-      `renumber cannot keep the checksums of ${dir} right`,
-      'Tokenize with checksums "zero", or train without renumber.',
-    );
-  }
-  if (meta.layout !== 'compact' && meta.layout !== 'paper-94') {
-    refuse(
-      'renumber_layout',
-      `renumber does not know the layout ${meta.layout} of ${dir}`,
-      'Train without renumber.',
-    );
-  }
-  if (mode !== 'packed') {
-    refuse('renumber_mode', `renumber needs mode "packed", not "${mode}"`, 'Set mode to "packed".');
-  }
-}
-
-/** Renumbers one sequence (label, packets between `<|pkt|>`) in place. Runs that are no packet stay as they are. */
-export function renumber(tokens: Uint16Array, rng: Rng): void {
-  const session = new Session(rng);
-  for (let begin = 1; begin < tokens.length;) {
-    let end = begin;
-    while (end < tokens.length && tokens[end] < 256) end++;
-    if (end > begin) {
-      const bytes = Uint8Array.from(tokens.subarray(begin, end));
-      session.change(bytes);
-      tokens.set(bytes, begin);
-    }
-    begin = end + 1;
-    if (tokens[end] !== PKT) break;
-  }
+export interface RenumberOptions {
+  /** Draw addresses and MACs anew, too. Default false. */
+  addresses?: boolean;
 }
 
 /** The shifts of one direction of one flow. */
 interface Shifts {
-  id: number;
   seq: number;
   timestamp: number;
   /** RTP sequence, timestamp, source. */
   rtp: number[];
 }
 
-class Session {
+/** One set of fresh numbers: what a packet becomes depends on the generator's state at construction only. */
+export class Renumbering {
   private readonly shifts = new Map<string, Shifts>();
+  private readonly ids = new Map<string, number>();
   private readonly ports = new Map<number, number>();
   private readonly taken = new Set<number>();
-
   private readonly dnsShift: number;
+  private readonly addresses: FreshAddresses | undefined;
 
-  constructor(private readonly rng: Rng) {
+  constructor(
+    private readonly rng: Rng,
+    options: RenumberOptions = {},
+  ) {
     this.dnsShift = rng.split('dns').int(65536);
+    if (options.addresses) this.addresses = new FreshAddresses(rng.split('addresses'));
   }
 
-  change(bytes: Uint8Array): void {
-    const at = locateHeaders(bytes, LinkType.ETHERNET);
-    if (!at.ok || at.captured < at.ipEnd + 8) return;
-    const addresses = at.ipVersion === 4 ? [at.linkEnd + 12, 4] : [at.linkEnd + 8, 16];
-    const text = (from: number, n: number) => bytes.subarray(from, from + n).join('.');
-    const source = `${text(addresses[0], addresses[1])}:${u16(bytes, at.ipEnd)}`;
-    const target = `${text(addresses[0] + addresses[1], addresses[1])}:${u16(bytes, at.ipEnd + 2)}`;
+  /** A changed copy. What has no TCP or UDP header comes back as it is. */
+  change(packet: PiecePacket): PiecePacket {
+    const at = locateHeaders(packet.data, packet.linkType);
+    if (!at.ok || at.captured < at.ipEnd + 8) return packet;
+    const bytes = packet.data.slice();
+    const width = at.ipVersion === 4 ? 4 : 16;
+    const from = at.linkEnd + (width === 4 ? 12 : 8);
+    const host = (offset: number) => bytes.subarray(offset, offset + width).join('.');
+    const source = `${host(from)}:${u16(bytes, at.ipEnd)}`;
+    const target = `${host(from + width)}:${u16(bytes, at.ipEnd + 2)}`;
     const mine = this.shiftsOf(`${at.transport} ${source} ${target}`);
     const theirs = this.shiftsOf(`${at.transport} ${target} ${source}`);
-    if (at.ipVersion === 4) shift16(bytes, at.linkEnd + 4, mine.id);
+    if (width === 4) shift16(bytes, at.linkEnd + 4, this.idShift(host(from)));
     if (at.transport === 'tcp') changeTcp(bytes, at, mine, theirs);
     else changeUdp(bytes, at, mine, this.dnsShift);
     this.changePort(bytes, at.ipEnd);
     this.changePort(bytes, at.ipEnd + 2);
+    if (this.addresses) {
+      this.addresses.change(bytes, from, width);
+      this.addresses.change(bytes, from + width, width);
+      if (packet.linkType === LinkType.ETHERNET)
+        for (const mac of [0, 6]) this.addresses.change(bytes, mac, 6);
+    }
+    adjustChecksums(packet.data, bytes, at);
+    return { ...packet, data: bytes };
   }
 
   private shiftsOf(key: string): Shifts {
@@ -129,7 +88,6 @@ class Session {
       // By name, so that the order in which flows appear does not matter.
       const rng = this.rng.split(key);
       shifts = {
-        id: rng.int(65536),
         seq: rng.uint32(),
         timestamp: rng.uint32(),
         rtp: [rng.int(65536), rng.uint32(), rng.uint32()],
@@ -137,6 +95,12 @@ class Session {
       this.shifts.set(key, shifts);
     }
     return shifts;
+  }
+
+  private idShift(host: string): number {
+    let shift = this.ids.get(host);
+    if (shift === undefined) this.ids.set(host, (shift = this.rng.split(`id ${host}`).int(65536)));
+    return shift;
   }
 
   private changePort(bytes: Uint8Array, at: number): void {
@@ -154,6 +118,37 @@ class Session {
     bytes[at] = fresh >> 8;
     bytes[at + 1] = fresh & 255;
   }
+}
+
+/**
+ * Makes the checksums of `after` what they are in `before`: the ones' complement sum moves with the words that changed
+ * (RFC 1624), so payload that was not captured does not matter.
+ */
+function adjustChecksums(before: Uint8Array, after: Uint8Array, at: HeaderRanges): void {
+  const fields = checksumFields(at);
+  const addresses: [number, number] = at.ipVersion === 4 ? [12, 20] : [8, 40];
+  const [from, to] = addresses.map((offset) => at.linkEnd + offset);
+  const moved = (a: number, b: number) => sumWords(after, a, b) - sumWords(before, a, b);
+  if (fields.ip >= 0 && u16(before, fields.ip) !== 0)
+    put16(after, fields.ip, moveChecksum(u16(before, fields.ip), moved(at.linkEnd, at.ipEnd)));
+  const old = fields.transport < 0 ? 0 : u16(before, fields.transport);
+  if (old === 0) return; // not computed (UDP), or left out
+  const length = at.linkEnd + at.ipTotalLength - at.ipEnd;
+  const pseudo = (bytes: Uint8Array) =>
+    positiveFold(sumWords(bytes, from, to, (at.transport === 'tcp' ? 6 : 17) + length));
+  let value = moveChecksum(old, moved(at.ipEnd, at.captured) + moved(from, to));
+  if (old === pseudo(before)) value = pseudo(after);
+  put16(after, fields.transport, value === 0 && at.transport === 'udp' ? 0xffff : value);
+}
+
+/** The checksum after the sum that it complements has grown by `by`. */
+function moveChecksum(checksum: number, by: number): number {
+  return 0xffff - positiveFold((~checksum & 0xffff) + by);
+}
+
+/** The representative of `sum` modulo 65,535 in 1 .. 65,535: ones' complement sums of headers are never 0. */
+function positiveFold(sum: number): number {
+  return ((((sum - 1) % 0xffff) + 0xffff) % 0xffff) + 1;
 }
 
 function changeTcp(bytes: Uint8Array, at: HeaderRanges, mine: Shifts, theirs: Shifts): void {
@@ -203,13 +198,17 @@ function shift16(bytes: Uint8Array, at: number, by: number, always = false): voi
   if (before === 0 && !always) return;
   let value = (before + by) & 0xffff;
   if (value === 0 && !always) value = 1;
-  bytes[at] = value >> 8;
-  bytes[at + 1] = value & 255;
+  put16(bytes, at, value);
 }
 
 function shift32(bytes: Uint8Array, at: number, by: number): void {
   const value = (u32(bytes, at) + by) >>> 0;
   for (let i = 0; i < 4; i++) bytes[at + i] = (value >>> (24 - 8 * i)) & 255;
+}
+
+function put16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 8;
+  bytes[at + 1] = value & 255;
 }
 
 function u16(bytes: Uint8Array, at: number): number {

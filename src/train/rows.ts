@@ -1,9 +1,9 @@
-import { planBatches, type BatchPlan, type TokenBatch, type TokenDataset } from '../tokens';
-import { NetssmError, Rng } from '../util';
+import { planBatches, planPieces, type TokenBatch, type TokenDataset } from '../tokens';
+import { NetssmError, type Rng } from '../util';
 import type { TrainConfig } from './config';
-import { checkRenumber, renumberBatch } from './renumber';
+import { Renumbering } from './renumber';
 
-/** The next batch to be read. */
+/** The next batch to be read. Rows of pieces have no epochs: there the index goes on counting. */
 export interface BatchPosition {
   epoch: number;
   index: number;
@@ -15,9 +15,16 @@ export interface NextBatch {
   fresh: boolean;
 }
 
-/** The batches of a run, epoch after epoch, each epoch in another order, from any position. */
+/** The batches of an epoch, or of the whole run. */
+interface Plan {
+  /** Infinity where the plan never ends. */
+  batches: number;
+  at(index: number): TokenBatch;
+}
+
+/** The batches of a run, from any position. */
 export class Rows {
-  private plan: BatchPlan;
+  private plan: Plan;
 
   /** @throws NetssmError `split_empty` where there is nothing to train on. */
   constructor(
@@ -26,13 +33,12 @@ export class Rows {
     readonly position: BatchPosition = { epoch: 0, index: 0 },
     private readonly idMap?: Int32Array,
   ) {
-    if (config.renumber) checkRenumber(dataset, config.mode);
-    this.plan = this.makePlan();
-    if (this.plan.batches === 0 || this.plan.lossTokens === 0) {
+    if (!dataset.sequences.some(({ split, length }) => split === 'train' && length > 1)) {
       throw new NetssmError('split_empty', `${dataset.dir}: the training split has nothing to predict`, {
         hint: 'Build the data set from more captures, or with smaller validation and test shares.',
       });
     }
+    this.plan = this.makePlan();
   }
 
   /** The next `n` batches that have something to predict. */
@@ -46,12 +52,8 @@ export class Rows {
         this.plan = this.makePlan();
       }
       fresh ||= this.position.index === 0;
-      const { epoch, index } = this.position;
       const batch = this.plan.at(this.position.index++);
       if (batch.lossTokens === 0) continue;
-      // By position, so that a resumed run draws the same numbers.
-      if (this.config.renumber)
-        renumberBatch(batch, new Rng(`renumber/${this.config.seed}/${epoch}/${index}`));
       if (this.idMap) {
         for (const ids of [batch.tokens, batch.targets])
           for (let k = 0; k < ids.length; k++) ids[k] = this.idMap[ids[k]];
@@ -62,17 +64,27 @@ export class Rows {
     return out;
   }
 
-  private makePlan(): BatchPlan {
-    const { batchSize, contextLen, mode, seed } = this.config;
-    const { epoch } = this.position;
-    return planBatches({
+  private makePlan(): Plan {
+    const { batchSize, contextLen, mode, seed, renumber, freshAddresses, openings, shortestPiece } =
+      this.config;
+    const rows = {
       dataset: this.dataset,
       split: 'train',
       rowLen: contextLen,
       batch: batchSize,
-      mode,
       seed,
-      epoch,
+    } as const;
+    if (mode === 'stream') return planBatches({ ...rows, epoch: this.position.epoch });
+    const change = (rng: Rng) => {
+      const numbers = new Renumbering(rng, { addresses: rng.split('fresh').uniform() < freshAddresses });
+      return numbers.change.bind(numbers);
+    };
+    const plan = planPieces({
+      ...rows,
+      openings,
+      shortest: shortestPiece ?? undefined,
+      change: renumber ? change : undefined,
     });
+    return { batches: Infinity, at: (index) => plan.at(index) };
   }
 }

@@ -31,6 +31,16 @@ describe('train config', () => {
     );
   });
 
+  it('says which settings of pieces do not go together', () => {
+    expect(() => validateTrainConfig({ renumber: true })).toThrow('renumber needs mode "packed"');
+    expect(() => validateTrainConfig({ mode: 'packed', freshAddresses: 0.5, openings: 2 })).toThrow(
+      'openings must be in [0, 1], not 2; freshAddresses (0.5) needs renumber',
+    );
+    expect(() => validateTrainConfig({ mode: 'packed', contextLen: 64, shortestPiece: 65 })).toThrow(
+      'shortestPiece (65) must not exceed contextLen (64)',
+    );
+  });
+
   it.each(['tiny', 'demo'] as const)('configs/%s.json is the preset', (name) => {
     const path = join(projectRoot, 'configs', `${name}.json`);
     expect(readJson(path)).toEqual(TRAIN_PRESETS[name]);

@@ -1,19 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { locateHeaders } from '../../src/packets';
-import {
-  buildDataset,
-  collectInputs,
-  FIRST_LABEL,
-  openDataset,
-  PKT,
-  planBatches,
-  type TokenDataset,
-} from '../../src/tokens';
-import { checkRenumber, renumber, renumberBatch } from '../../src/train';
+import { describe, expect, it } from 'vitest';
+import { readCapture } from '../../src/capture';
+import { internetChecksum, locateHeaders, sumWords } from '../../src/packets';
+import { collectInputs, type PiecePacket } from '../../src/tokens';
+import { Renumbering } from '../../src/train';
 import { projectRoot, Rng } from '../../src/util';
-import { temporaryFolder, writeToyDataset } from './toy';
+import { UDP6 } from '../tokens/frames';
 
 const hex = (text: string) =>
   text
@@ -46,7 +39,7 @@ function tcp(
   ];
 }
 
-describe('renumber', () => {
+describe('Renumbering', () => {
   const packets = [
     tcp(true, 7, 1000, 0, 0x02, [500, 0]),
     tcp(false, 0, 90000, 1001, 0x12, [800, 500]),
@@ -54,10 +47,8 @@ describe('renumber', () => {
     tcp(true, 9, 1001, 90001, 0x18, [502, 800]),
     tcp(false, 3, 90001, 1041, 0x10, [803, 502]),
   ];
-  const tokens = () =>
-    Uint16Array.from([FIRST_LABEL, ...packets.flatMap((p, i) => (i > 0 ? [PKT, ...p] : p))]);
-  const fields = (all: Uint16Array, i: number) => {
-    const view = new DataView(Uint8Array.from(all.slice(1 + i * 67, 1 + i * 67 + 66)).buffer);
+  const fields = (data: Uint8Array) => {
+    const view = new DataView(data.buffer, data.byteOffset);
     return {
       id: view.getUint16(18),
       ports: [view.getUint16(34), view.getUint16(36)],
@@ -66,9 +57,17 @@ describe('renumber', () => {
       ts: [view.getUint32(58), view.getUint32(62)],
     };
   };
-  const changed = tokens();
-  renumber(changed, new Rng(1));
-  const [syn, synAck, ack, data, reply] = packets.map((_, i) => fields(changed, i));
+  const packet = (bytes: ArrayLike<number>): PiecePacket => ({
+    data: Uint8Array.from(bytes),
+    wireLen: bytes.length,
+    linkType: 1,
+  });
+  const run = (seed: number, addresses = false) => {
+    const numbers = new Renumbering(new Rng(seed), { addresses });
+    return packets.map((p) => numbers.change(packet(p)).data);
+  };
+  const changed = run(1);
+  const [syn, synAck, ack, data, reply] = changed.map(fields);
 
   it('draws the numbers of a connection anew', () => {
     expect(syn.seq).not.toBe(1000);
@@ -91,79 +90,140 @@ describe('renumber', () => {
     expect(reply.ports).toEqual([80, syn.ports[0]]);
   });
 
+  it('counts IP ids on over all flows of a host', () => {
+    const numbers = new Renumbering(new Rng(3));
+    const other = tcp(true, 10, 5, 0, 0x02, [1, 0]);
+    other[35] = 0x42; // another client port
+    const [a, b] = [packets[3], other].map((p) => fields(numbers.change(packet(p)).data));
+    expect(b.id - a.id).toBe(1);
+    expect(b.seq).not.toBe((a.seq - 1001 + 5) >>> 0);
+  });
+
   it('touches nothing else, and nothing that is no packet', () => {
-    const before = tokens();
-    const allowed = new Set([18, 19, 34, 35, 36, 37, ...range(38, 46), ...range(58, 66)]);
-    changed.forEach((token, i) => {
-      if (token !== before[i]) expect(allowed).toContain((i - 1) % 67);
-    });
-    const noise = Uint16Array.of(FIRST_LABEL, 1, 2, 3, PKT, PKT, 257);
-    const same = noise.slice();
-    renumber(same, new Rng(1));
-    expect(same).toEqual(noise);
+    const allowed = new Set([...range(18, 20), ...range(34, 46), ...range(58, 66)]);
+    changed.forEach((bytes, i) =>
+      bytes.forEach((byte, k) => {
+        if (byte !== packets[i][k]) expect(allowed).toContain(k);
+      }),
+    );
+    const noise = packet([1, 2, 3]);
+    expect(new Renumbering(new Rng(1)).change(noise)).toBe(noise);
+    const cooked = { ...packet(packets[0]), linkType: 147 };
+    expect(new Renumbering(new Rng(1)).change(cooked)).toBe(cooked);
   });
 
   it('is the same for the same seed', () => {
-    const [again, other] = [tokens(), tokens()];
-    renumber(again, new Rng(1));
-    renumber(other, new Rng(2));
-    expect(again).toEqual(changed);
-    expect(other).not.toEqual(changed);
+    expect(run(1)).toEqual(changed);
+    expect(run(2)).not.toEqual(changed);
+  });
+
+  it('leaves addresses alone unless asked; then each becomes one other of its kind', () => {
+    const at = (bytes: Uint8Array | number[], from: number, n: number) => [...bytes.slice(from, from + n)];
+    expect(at(changed[0], 26, 8)).toEqual(at(packets[0], 26, 8));
+    const clients = new Set<string>();
+    for (let seed = 0; seed < 50; seed++) {
+      const fresh = run(seed, true);
+      const [client, server] = [at(fresh[0], 26, 4), at(fresh[0], 30, 4)];
+      expect(at(fresh[1], 26, 8)).toEqual([...server, ...client]);
+      expect(client[0]).toBe(10);
+      expect(server.slice(0, 3)).toEqual([203, 0, 113]);
+      expect(server[3] > 0 && server[3] < 255).toBe(true);
+      const [to, from] = [at(fresh[0], 0, 6), at(fresh[0], 6, 6)];
+      expect(at(fresh[2], 0, 6)).toEqual(to);
+      expect([to.slice(0, 3), from.slice(0, 3)]).toEqual([
+        [0x3c, 0x52, 0x82],
+        [0x00, 0x1b, 0x21],
+      ]);
+      expect(from).not.toEqual(at(packets[0], 6, 6));
+      clients.add(client.join('.'));
+    }
+    expect(clients.size).toBe(50);
+  });
+
+  it('keeps networks together and special addresses as they are', () => {
+    const numbers = new Renumbering(new Rng(4), { addresses: true });
+    const become = (source: number[], target: number[]) => {
+      const p = [...packets[0]];
+      p.splice(26, 8, ...source, ...target);
+      const { data: d } = numbers.change(packet(p));
+      return [[...d.subarray(26, 30)], [...d.subarray(30, 34)]];
+    };
+    const [a, b] = become([172, 16, 5, 9], [172, 16, 5, 77]);
+    expect(a.slice(0, 3)).toEqual(b.slice(0, 3));
+    expect([a[0], a[1] >> 4]).toEqual([172, 1]);
+    expect(a[3]).not.toBe(b[3]);
+    expect(become([172, 16, 5, 9], [239, 255, 255, 250])).toEqual([a, [239, 255, 255, 250]]);
+    expect(become([169, 254, 3, 4], [255, 255, 255, 255])).toEqual([
+      [169, 254, 3, 4],
+      [255, 255, 255, 255],
+    ]);
+    const [, broadcast] = become([192, 168, 1, 2], [192, 168, 1, 255]);
+    expect([broadcast.slice(0, 2), broadcast[3]]).toEqual([[192, 168], 255]);
+    const six = numbers.change(packet(UDP6)).data;
+    expect([...six.subarray(22, 30)]).toEqual([0xfe, 0x80, 0, 0, 0, 0, 0, 0]);
+    expect(six.subarray(22, 54)).not.toEqual(UDP6.subarray(22, 54));
   });
 });
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 const captures = join(projectRoot, 'data', 'captures');
-describe.skipIf(!existsSync(captures))('renumberBatch on data/captures (skipped where absent)', () => {
-  let dataset: TokenDataset;
-  beforeAll(async () => {
-    const inputs = collectInputs([captures]).filter((_, i) => i % 30 === 0);
-    const out = join(temporaryFolder(), 'data');
-    await buildDataset({ inputs, out, layout: 'compact', checksums: 'zero', validationShare: 0 });
-    dataset = openDataset(out);
-  });
-  const plan = () =>
-    planBatches({ dataset, split: 'train', rowLen: 512, batch: 3, mode: 'packed', seed: 1, epoch: 0 });
-
-  it('leaves lengths, marks, masks and headers where they are; targets stay the next tokens', () => {
-    const batches = plan();
-    let different = 0;
-    let total = 0;
-    for (let i = 0; i < Math.min(6, batches.batches); i++) {
-      const [before, after] = [batches.at(i), batches.at(i)];
-      renumberBatch(after, new Rng(i));
-      expect(after.mask).toEqual(before.mask);
-      expect(after.starts).toEqual(before.starts);
-      for (let t = 0; t < before.tokens.length; t++) {
-        if (before.tokens[t] >= 256) expect(after.tokens[t]).toBe(before.tokens[t]);
-        if (before.tokens[t] !== after.tokens[t]) different++;
-        const inside = (t + 1) % 512 !== 0 && after.starts[t + 1] === 0;
-        if (inside) expect(after.targets[t]).toBe(after.tokens[t + 1]);
+describe.skipIf(!existsSync(captures))('Renumbering of data/captures (skipped where absent)', () => {
+  it('leaves headers where they are and checksums as right, wrong or absent as they were', async () => {
+    const paths = collectInputs([captures])
+      .filter((_, i) => i % 30 === 0)
+      .map(({ path }) => path);
+    let right = 0;
+    for (const path of paths) {
+      const numbers = new Renumbering(new Rng(path), { addresses: true });
+      const { frames } = await readCapture(path);
+      for (const [n, frame] of frames.slice(0, 300).entries()) {
+        // Every third with an offloaded checksum, a wrong one, or none.
+        const before = { ...frame, data: frame.data.slice() };
+        const at = locateHeaders(before.data, 1);
+        if (!at.ok) continue;
+        const field = at.ipEnd + (at.transport === 'tcp' ? 16 : 6);
+        if (n % 3 === 1) before.data[field] ^= 0x55;
+        if (n % 7 === 2) before.data.fill(0, field, field + 2);
+        const after = numbers.change(before);
+        expect(locateHeaders(after.data, 1)).toEqual(at);
+        expect(sums(after.data, at)).toEqual(sums(before.data, at));
+        if (sums(after.data, at).transport === 0) right++;
       }
-      total += before.tokens.length;
-      const end = before.tokens.indexOf(PKT, 2);
-      const first = before.tokens[1] === PKT ? 2 : 1;
-      expect(locateHeaders(Uint8Array.from(after.tokens.subarray(first, end)), 1)).toEqual(
-        locateHeaders(Uint8Array.from(before.tokens.subarray(first, end)), 1),
-      );
     }
-    expect(different / total).toBeGreaterThan(0.1);
-    expect(different / total).toBeLessThan(0.5);
+    expect(right).toBeGreaterThan(100);
   });
 
-  it('is the same for the same generator, and another for another', () => {
-    const [a, again, b] = [plan().at(0), plan().at(0), plan().at(0)];
-    renumberBatch(a, new Rng('a'));
-    renumberBatch(again, new Rng('a'));
-    renumberBatch(b, new Rng('b'));
-    expect(again.tokens).toEqual(a.tokens);
-    expect(b.tokens).not.toEqual(a.tokens);
-  });
-
-  it('refuses data whose checksums would be wrong, and rows that are cut inside packets', () => {
-    const toy = openDataset(writeToyDataset(join(temporaryFolder(), 'data')));
-    expect(() => checkRenumber(toy, 'packed')).toThrow('cannot keep the checksums');
-    expect(() => checkRenumber(dataset, 'stream')).toThrow('needs mode "packed"');
+  it('keeps a checksum that is the sum of the pseudo-header', () => {
+    const bytes = Uint8Array.from(tcp(true, 7, 1000, 0, 0x02, [500, 0]));
+    const pseudo = (d: Uint8Array) => ~internetChecksum(d, 26, 34, 6 + 32) & 0xffff;
+    new DataView(bytes.buffer).setUint16(50, pseudo(bytes));
+    const { data } = new Renumbering(new Rng(8), { addresses: true }).change({
+      data: bytes,
+      wireLen: 66,
+      linkType: 1,
+    });
+    expect(new DataView(data.buffer).getUint16(50)).toBe(pseudo(data));
+    expect(pseudo(data)).not.toBe(pseudo(bytes));
   });
 });
+
+/** How far the checksums are off: 0 where right; `none` where the field is 0. */
+function sums(bytes: Uint8Array, at: Exclude<ReturnType<typeof locateHeaders>, { ok: false }>) {
+  const [from, to] = at.ipVersion === 4 ? [12, 20] : [8, 40];
+  const length = at.linkEnd + at.ipTotalLength - at.ipEnd;
+  const field = at.ipEnd + (at.transport === 'tcp' ? 16 : 6);
+  const pseudo = sumWords(
+    bytes,
+    at.linkEnd + from,
+    at.linkEnd + to,
+    (at.transport === 'tcp' ? 6 : 17) + length,
+  );
+  return {
+    ip: at.ipVersion === 4 ? internetChecksum(bytes, at.linkEnd, at.ipEnd) : 0,
+    transport:
+      bytes[field] === 0 && bytes[field + 1] === 0
+        ? 'none'
+        : internetChecksum(bytes, at.ipEnd, at.ipEnd + length, pseudo),
+  };
+}

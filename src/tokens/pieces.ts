@@ -1,0 +1,245 @@
+import { NetssmError, Rng } from '../util';
+import { checkRows, emptyBatch, lastAtMost, PREFIX, type TokenBatch } from './batches';
+import type { Split, TokenDataset } from './meta';
+import { PACKET_STORE_BYTES, PacketStore, type PiecePacket } from './piecePackets';
+import { TokenBuffer } from './session';
+import { END_OF_TEXT, PKT } from './vocabulary';
+
+/*
+ * Rows of pieces: a session is chosen, a run of its packets cut out, changed where asked (renumbered), and encoded from
+ * the empty state, its label first. Packets are cut before they are encoded, for the tokens of a layout that keeps state
+ * cannot be cut afterwards.
+ *
+ *   from the start    <|label|> packet <|pkt|> packet <|pkt|> ...
+ *   from inside       <|label|> <|pkt|> packet <|pkt|> packet <|pkt|> ...       no loss on the first two
+ *
+ * `<|endoftext|>` follows where the session ends. Pieces are drawn, not dealt: each row by itself, from its number alone,
+ * so that any row can be made at any time.
+ */
+
+export interface PieceOptions {
+  dataset: TokenDataset;
+  split: Split;
+  /** Tokens a row. */
+  rowLen: number;
+  /** Rows a batch. */
+  batch: number;
+  seed: number;
+  /** Share of the pieces that begin where their session begins, 0 to 1; the others begin at any other packet of it. */
+  openings: number;
+  /**
+   * Lengths of pieces in tokens are drawn from here to `rowLen`, their logarithm uniformly; by default all are as long as
+   * the row. A piece ends early where its session does, and the last one of a row where the row does.
+   */
+  shortest?: number;
+  /** Gives the change that all packets of one piece go through. */
+  change?: (rng: Rng) => (packet: PiecePacket) => PiecePacket;
+  /** Bytes of decoded packets held; default {@link PACKET_STORE_BYTES}. Part of what decides the rows. */
+  maxBytes?: number;
+}
+
+/** Batches without end; any of them can be asked for at any time, so training resumes from an index. */
+export interface PiecePlan {
+  readonly batch: number;
+  readonly rowLen: number;
+  /** Rows that hold about as many tokens as the split: one epoch. */
+  readonly epochRows: number;
+  /** @throws RangeError for a negative index. */
+  at(index: number): TokenBatch;
+}
+
+/** Room at a row's end that is left empty. */
+const LEAST_ROOM = 16;
+
+/** Sequences that rows of one part of an epoch draw from; they fit into memory together. */
+interface Group {
+  sequences: number[];
+  /** Packets that pieces from inside may begin with, summed up: element i those of sequences 0 .. i - 1. */
+  inside: number[];
+  /** Rows of the epoch before this group's. */
+  firstRow: number;
+}
+
+/**
+ * Plans rows of pieces (see above). The same options give the same rows, whatever was asked for before, and row r of the
+ * run is the same whatever `batch` is.
+ *
+ * Openings take the sessions of the split in turn, in an order that changes every epoch; pieces from inside begin at any
+ * packet with the same probability, so long sessions are seen more often. A split too large for `maxBytes` is worked
+ * through in groups of sessions.
+ * @throws NetssmError `batch_options`.
+ */
+export function planPieces(options: PieceOptions): PiecePlan {
+  const { dataset, split, rowLen, batch, seed, openings, change } = options;
+  const { maxBytes = PACKET_STORE_BYTES } = options;
+  const shortest = Math.min(options.shortest ?? rowLen, rowLen);
+  checkRows(rowLen, batch);
+  if (!(openings >= 0 && openings <= 1) || !(shortest >= 1)) {
+    throw new NetssmError(
+      'batch_options',
+      `openings must be from 0 to 1 and shortest at least 1, not ${openings} and ${shortest}`,
+      { exitCode: 2 },
+    );
+  }
+  const usable: number[] = [];
+  dataset.sequences.forEach((s, i) => {
+    if (s.split === split && s.packets > 0) usable.push(i);
+  });
+  const total = usable.reduce((sum, i) => sum + dataset.sequences[i].length, 0);
+  const epochRows = usable.length === 0 ? 0 : Math.max(1, Math.ceil(total / rowLen));
+  // Twice, so that the groups of two neighbouring rows fit.
+  const store = new PacketStore(dataset, change !== undefined, 2 * maxBytes);
+  const writer = new PieceWriter(dataset, store);
+  let epochNow = -1;
+  let groups: Group[] = [];
+
+  // Openings of a row, about: the mean of a log-uniform length is (b - a) / ln(b / a).
+  const pieces = shortest < rowLen ? (rowLen * Math.log(rowLen / shortest)) / (rowLen - shortest) : 1;
+  const perRow = Math.max(1, Math.round(openings * pieces));
+
+  const fillRow = (row: number, out: TokenBatch, b: number) => {
+    const epoch = Math.floor(row / epochRows);
+    const inEpoch = row % epochRows;
+    if (epoch !== epochNow) {
+      const rng = new Rng(`pieces/${seed}/${split}/epoch ${epoch}`);
+      groups = groupSequences(dataset, rng.shuffle([...usable]), epochRows, maxBytes);
+      epochNow = epoch;
+    }
+    const group = groups[lastAtMost(groups.map((g) => g.firstRow).concat(Infinity), inEpoch)];
+    const rng = new Rng(`pieces/${seed}/${split}/row ${row}`);
+    const insides = group.inside[group.inside.length - 1];
+    let opening = (inEpoch - group.firstRow) * perRow;
+    const end = (b + 1) * rowLen;
+    for (let at = b * rowLen, k = 0; end - at >= Math.min(LEAST_ROOM, rowLen); k++) {
+      const room = end - at;
+      let length = shortest * (rowLen / shortest) ** rng.uniform();
+      if (room - length < Math.min(shortest, rowLen / 4)) length = room + 1;
+      const opens = rng.uniform() < openings || insides === 0;
+      const [sequence, from] = opens
+        ? [group.sequences[opening++ % group.sequences.length], 0]
+        : insideStart(group, rng.int(insides));
+      at += writer.write(out, at, {
+        sequence,
+        from,
+        length,
+        room,
+        change: change?.(rng.split(`piece ${k}`)),
+      });
+    }
+  };
+
+  return {
+    batch,
+    rowLen,
+    epochRows,
+    at(index) {
+      if (!(index >= 0)) throw new RangeError(`batch ${index}`);
+      const out = emptyBatch(batch, rowLen);
+      if (epochRows > 0) for (let b = 0; b < batch; b++) fillRow(index * batch + b, out, b);
+      return out;
+    },
+  };
+}
+
+/** Deals sequences, in their order, to groups of at most `maxBytes`; each has rows in proportion to its tokens. */
+function groupSequences(
+  dataset: TokenDataset,
+  order: readonly number[],
+  epochRows: number,
+  maxBytes: number,
+): Group[] {
+  const groups: Group[] = [];
+  let bytes = 0;
+  let tokens = 0;
+  const total = order.reduce((sum, i) => sum + dataset.sequences[i].length, 0);
+  for (const i of order) {
+    const { packets, length } = dataset.sequences[i];
+    const need = 80 * packets; // header bytes, offset and length of a packet, about
+    if (groups.length === 0 || bytes + need > maxBytes) {
+      const firstRow = Math.floor((epochRows * tokens) / total);
+      // A group too small for a row of its own takes the place of the one before.
+      if (groups.length > 0 && groups[groups.length - 1].firstRow === firstRow) groups.pop();
+      groups.push({ sequences: [], inside: [0], firstRow });
+      bytes = 0;
+    }
+    const group = groups[groups.length - 1];
+    group.sequences.push(i);
+    group.inside.push(group.inside[group.inside.length - 1] + packets - 1);
+    bytes += need;
+    tokens += length;
+  }
+  return groups;
+}
+
+/** The session and packet where the `n`-th place inside a group is; never a first packet. */
+function insideStart(group: Group, n: number): [sequence: number, packet: number] {
+  // Sessions of one packet have no place inside: of equal sums the last is taken.
+  const i = lastAtMost(group.inside, n);
+  return [group.sequences[i], 1 + n - group.inside[i]];
+}
+
+interface PieceOrder {
+  sequence: number;
+  /** First packet. */
+  from: number;
+  /** Tokens wanted; the packet that reaches it is the last. */
+  length: number;
+  /** Inputs that fit. */
+  room: number;
+  change?: (packet: PiecePacket) => PiecePacket;
+}
+
+/** Encodes pieces into rows. */
+class PieceWriter {
+  private readonly buffer = new TokenBuffer();
+
+  constructor(
+    private readonly dataset: TokenDataset,
+    private readonly store: PacketStore,
+  ) {}
+
+  /** Writes one piece at position `at` of a batch; returns how many inputs it takes. */
+  write(out: TokenBatch, at: number, order: PieceOrder): number {
+    const prefix = order.from > 0 ? PREFIX : 0;
+    const tokens = this.encode(order);
+    const inputs = Math.min(tokens.length - 1, order.room);
+    for (let k = 0; k < inputs; k++) {
+      out.tokens[at + k] = tokens[k];
+      out.targets[at + k] = tokens[k + 1];
+      out.starts[at + k] = k === 0 ? 1 : 0;
+      out.mask[at + k] = k < prefix ? 0 : 1;
+    }
+    out.lossTokens += Math.max(0, inputs - prefix);
+    // What follows, a piece or padding, begins anew. Rows begin anew in any case.
+    if (at + inputs < out.starts.length) out.starts[at + inputs] = 1;
+    return Math.max(1, inputs);
+  }
+
+  private encode({ sequence, from, length, room, change }: PieceOrder): Uint16Array {
+    const { buffer, dataset } = this;
+    const { layout, vocabulary } = dataset;
+    const packets = this.store.get(sequence);
+    const encoder = layout.encoder();
+    buffer.length = 0;
+    buffer.push(vocabulary.labelId(dataset.sequences[sequence].label));
+    if (from > 0) buffer.push(PKT);
+    let first = true;
+    let i = from;
+    for (; i < packets.count && buffer.length < length && buffer.length <= room; i++) {
+      let bytes = packets.data.subarray(packets.at[i], packets.at[i + 1]);
+      if (!packets.encoded) {
+        const packet = { data: bytes, wireLen: packets.wireLens[i], linkType: packets.linkType };
+        const result = encoder.encode(change ? change(packet) : packet);
+        // It was in the layout before, so only a change can have put it out.
+        if (!result.ok) continue;
+        bytes = result.bytes;
+      }
+      if (!layout.endOfText && !first) buffer.push(PKT);
+      buffer.pushBytes(bytes);
+      if (layout.endOfText) buffer.push(PKT);
+      first = false;
+    }
+    if (i === packets.count && layout.endOfText) buffer.push(END_OF_TEXT);
+    return buffer.view();
+  }
+}
