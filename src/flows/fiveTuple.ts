@@ -26,23 +26,26 @@ export function fiveTuple(packet: Packet): FiveTuple | undefined {
   const transport = findTransport(packet);
   const ip = findIp(packet);
   if (!transport || !ip) return undefined;
+  // Inside a tunnel the innermost IP packet counts; without its transport header there is no tuple.
+  if (transport.offset < ip.offset) return undefined;
   const { source: a, destination: b } = ip.fields;
   const { sourcePort, destinationPort } = transport.fields;
-  const protocol = transport.protocol;
-  const forward = a < b || (a === b && sourcePort <= destinationPort);
-  const key = forward
-    ? `${protocol} ${a} ${sourcePort} ${b} ${destinationPort}`
-    : `${protocol} ${b} ${destinationPort} ${a} ${sourcePort}`;
-  return {
-    key,
-    protocol,
-    source: { address: a, port: sourcePort },
-    destination: { address: b, port: destinationPort },
-    direction: forward ? 'forward' : 'backward',
-  };
+  const source = { address: a, port: sourcePort };
+  const destination = { address: b, port: destinationPort };
+  return { ...flowKey(transport.protocol, source, destination), source, destination };
 }
 
-/** The tuple without direction: the two ends as `client` and `server` of a flow, seen from its first packet. */
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a.port === b.port && a.address === b.address;
+/** The key of two ends, and whether the first given is the first named in it. */
+export function flowKey(
+  protocol: 'tcp' | 'udp',
+  a: Endpoint,
+  b: Endpoint,
+): Pick<FiveTuple, 'key' | 'protocol' | 'direction'> {
+  const forward = a.address < b.address || (a.address === b.address && a.port <= b.port);
+  const [x, y] = forward ? [a, b] : [b, a];
+  return {
+    key: `${protocol} ${x.address} ${x.port} ${y.address} ${y.port}`,
+    protocol,
+    direction: forward ? 'forward' : 'backward',
+  };
 }
