@@ -1,37 +1,18 @@
 import type { Frame } from '../capture';
 import type { Problem } from '../util';
-import { ethernetProtocol } from './ethernet';
-import { ipv4Protocol } from './ipv4';
-import { ipv6Protocol } from './ipv6';
-import { linuxSll2Protocol, linuxSllProtocol } from './linuxCooked';
-import { llcProtocol } from './llc';
-import { loopbackProtocol } from './loopback';
+import { BUILT_IN } from './builtIn';
+import { nameLinkType } from './linkTypes';
 import type { Layer, Packet } from './packet';
-import type { DecodeContext, Protocol } from './protocol';
-import { nextProtocol, registerLayer } from './registry';
-import { tcpProtocol } from './tcp';
-import { udpProtocol } from './udp';
-import { vlanProtocol } from './vlan';
+import type { DecodeContext, Decoded, Protocol } from './protocol';
+import { nextProtocol, protocolsRecognisedIn, registerLayer } from './registry';
 
-const BUILT_IN: readonly Protocol[] = [
-  ethernetProtocol,
-  vlanProtocol,
-  llcProtocol,
-  linuxSllProtocol,
-  linuxSll2Protocol,
-  loopbackProtocol,
-  ipv4Protocol,
-  ipv6Protocol,
-  tcpProtocol,
-  udpProtocol,
-];
 for (const protocol of BUILT_IN) registerLayer(protocol);
 
 /** Link types that begin with an IP header of either version: LINKTYPE_RAW and its two older numbers. */
 const RAW_IP = new Set([101, 12, 14]);
 
-/** Tunnels may nest; beyond this depth a packet is not a packet. */
-const MAX_LAYERS = 16;
+/** Headers of one packet. Tunnels may nest; beyond this depth a packet is not a packet. */
+export const MAX_LAYERS = 24;
 
 /** What is known of a packet beside its bytes. */
 export interface DecodeOptions {
@@ -40,6 +21,14 @@ export interface DecodeOptions {
    * without it, bytes that are missing may have been left out by the capture.
    */
   wireLen?: number;
+}
+
+/** {@link DecodeContext} while it moves from header to header. */
+interface Cursor extends DecodeContext {
+  offset: number;
+  end: number;
+  wireEnd: number;
+  complete: boolean;
 }
 
 /**
@@ -51,34 +40,50 @@ export interface DecodeOptions {
 export function decodePacket(bytes: Uint8Array, linkType: number, options: DecodeOptions = {}): Packet {
   const layers: Layer[] = [];
   const problems: Problem[] = [];
-  let offset = 0;
-  let wireEnd = options.wireLen === undefined ? Infinity : Math.max(options.wireLen, bytes.length);
-  let whole = true;
   let protocol = firstProtocol(bytes, linkType, problems);
+  if (!protocol) return { bytes, linkType, layers, problems, payloadOffset: 0 };
+  let name = protocol.name;
+  let whole = true;
+  const wireEnd = options.wireLen === undefined ? Infinity : Math.max(options.wireLen, bytes.length);
+  const at: Cursor = {
+    bytes,
+    offset: 0,
+    end: bytes.length,
+    wireEnd,
+    complete: wireEnd <= bytes.length,
+    outer: layers,
+    problem: (code, offset, message) => problems.push({ code, layer: name, offset, message }),
+  };
+  let recognised = false;
   while (protocol) {
+    name = protocol.name;
     if (layers.length === MAX_LAYERS) {
-      problems.push(newProblem('too_many_layers', protocol.name, offset, `more than ${MAX_LAYERS} headers`));
+      at.problem('nesting', at.offset, `more than ${MAX_LAYERS} headers inside each other`);
       break;
     }
-    const current: string = protocol.name;
-    const context: DecodeContext = {
-      bytes,
-      offset,
-      end: Math.min(bytes.length, wireEnd),
-      wireEnd,
-      complete: whole && wireEnd <= bytes.length,
-      outer: layers,
-      problem: (code, at, message) => problems.push(newProblem(code, current, at, message)),
-    };
-    const decoded = protocol.decode(context);
+    const decoded: Decoded<unknown> | undefined = protocol.decode(at);
     if (!decoded) break;
-    layers.push({ protocol: current, offset, length: decoded.length, fields: decoded.fields });
-    offset += decoded.length;
-    if (decoded.wireEnd !== undefined) wireEnd = Math.min(wireEnd, decoded.wireEnd);
+    const { length, fields } = decoded;
+    layers.push(
+      recognised
+        ? { protocol: name, offset: at.offset, length, fields, recognised }
+        : { protocol: name, offset: at.offset, length, fields },
+    );
+    at.offset += length;
+    if (decoded.wireEnd !== undefined && decoded.wireEnd < at.wireEnd) {
+      at.wireEnd = decoded.wireEnd;
+      at.end = Math.min(bytes.length, at.wireEnd);
+    }
     if (decoded.whole === false) whole = false;
-    protocol = decoded.next === undefined ? undefined : nextProtocol(decoded.nextOf ?? current, decoded.next);
+    at.complete = whole && at.wireEnd <= bytes.length;
+    protocol = decoded.next === undefined ? undefined : announced(decoded, name, at);
+    recognised = false;
+    if (!protocol && decoded.next !== undefined) {
+      protocol = protocolsRecognisedIn(name)?.find((other) => accepts(other, at));
+      recognised = protocol !== undefined;
+    }
   }
-  return { bytes, linkType, layers, problems, payloadOffset: Math.min(offset, bytes.length) };
+  return { bytes, linkType, layers, problems, payloadOffset: Math.min(at.offset, bytes.length) };
 }
 
 /** {@link decodePacket} for a frame of a capture, with what the capture knows of its length. */
@@ -86,23 +91,30 @@ export function decodeFrame(frame: Frame): Packet {
   return decodePacket(frame.data, frame.linkType, { wireLen: frame.wireLen });
 }
 
-function firstProtocol(bytes: Uint8Array, linkType: number, problems: Problem[]): Protocol | undefined {
-  if (RAW_IP.has(linkType)) {
-    const version = bytes.length > 0 ? bytes[0] >> 4 : -1;
-    const protocol = nextProtocol('ip', version);
-    if (!protocol) {
-      const what = version < 0 ? 'an empty packet' : `IP version ${version}`;
-      problems.push(newProblem('ip_version', 'ip', 0, what));
-    }
-    return protocol;
-  }
-  const protocol = nextProtocol('link', linkType);
-  if (!protocol) {
-    problems.push(newProblem('link_type_unsupported', 'link', 0, `link type ${linkType} is not decoded`));
-  }
-  return protocol;
+/** The protocol that a header announces by number, unless the payload cannot be it. */
+function announced(decoded: Decoded<unknown>, name: string, at: Cursor): Protocol | undefined {
+  const { next, otherwise, nextOf = name } = decoded;
+  const first = nextProtocol(nextOf, next!);
+  if (first && accepts(first, at)) return first;
+  const second = otherwise === undefined ? undefined : nextProtocol(nextOf, otherwise);
+  return second && accepts(second, at) ? second : undefined;
 }
 
-function newProblem(code: string, layer: string, offset: number, message: string): Problem {
-  return { code, layer, offset, message };
+function accepts(protocol: Protocol, { bytes, offset, end, outer }: Cursor): boolean {
+  return protocol.accepts === undefined || (offset < end && protocol.accepts(bytes, offset, end, outer));
+}
+
+function firstProtocol(bytes: Uint8Array, linkType: number, problems: Problem[]): Protocol | undefined {
+  const nothing = (code: string, layer: string, message: string): undefined => {
+    problems.push({ code, layer, offset: 0, message });
+  };
+  if (RAW_IP.has(linkType)) {
+    const version = bytes.length > 0 ? bytes[0] >> 4 : -1;
+    const what = version < 0 ? 'an empty packet' : `IP version ${version}`;
+    return nextProtocol('ip', version) ?? nothing('ip_version', 'ip', what);
+  }
+  const found = nextProtocol('link', linkType);
+  return (
+    found ?? nothing('link_type_unsupported', 'link', `link type ${nameLinkType(linkType)} is not decoded`)
+  );
 }

@@ -22,10 +22,17 @@ export function encodePacket(layers: readonly EncodeLayer[], payload: Uint8Array
         hint: 'Register it with registerLayer first.',
       });
     }
-    const context = { outer: layers[i - 1], inner: layers[i + 1] };
+    const context = { outer: layers[i - 1], ip: nearestIp(layers, i), inner: layers[i + 1] };
     bytes = protocol.encode(layers[i].fields as object, bytes, context);
   }
   return bytes;
+}
+
+function nearestIp(layers: readonly EncodeLayer[], below: number): EncodeLayer | undefined {
+  for (let i = below - 1; i >= 0; i--) {
+    if (layers[i].protocol === 'ipv4' || layers[i].protocol === 'ipv6') return layers[i];
+  }
+  return undefined;
 }
 
 /** A layer for {@link encodePacket}, its fields checked by type: `layer('tcp', { sourcePort: 443, flags: 2 })`. */

@@ -51,3 +51,28 @@ export function setBits(data: Uint8Array, offset: number, field: BitField, value
     i -= take;
   }
 }
+
+/** A header's numeric fields by name. */
+export type BitFields = Readonly<Record<string, BitField>>;
+
+/** All numbers of a header at once: one property for each range. */
+export function readFields<Ranges extends BitFields>(
+  data: Uint8Array,
+  offset: number,
+  ranges: Ranges,
+): { -readonly [Name in keyof Ranges]: number } {
+  const out: Record<string, number> = {};
+  for (const name in ranges) out[name] = getBits(data, offset, ranges[name]);
+  return out as { -readonly [Name in keyof Ranges]: number };
+}
+
+/** Writes all numbers of a header that starts at `offset`: those given, else `usual`, else 0. */
+export function writeFields<Ranges extends BitFields>(
+  data: Uint8Array,
+  offset: number,
+  ranges: Ranges,
+  given: { readonly [Name in keyof Ranges]?: number },
+  usual: { readonly [Name in keyof Ranges]?: number } = {},
+): void {
+  for (const name in ranges) setBits(data, offset, ranges[name], given[name] ?? usual[name] ?? 0);
+}

@@ -5,7 +5,7 @@ import { IpProtocol, nameIpProtocol } from './pseudoHeader';
 import { keyOf } from './registry';
 
 // RFC 8200, section 3. Extension headers are protocols of their own in the table, under the number that announces
-// them; none is registered yet, so decoding stops before the first one.
+// them (ipv6Extensions.ts).
 //
 //   0                   1                   2                   3
 //   +-------+---------------+---------------------------------------+

@@ -1,6 +1,7 @@
 import type { EthernetFields } from './ethernet';
 import type { Ipv4Fields } from './ipv4';
 import type { Ipv6Fields } from './ipv6';
+import type { Ipv6FragmentFields, Ipv6OptionsFields, Ipv6RoutingFields } from './ipv6Extensions';
 import type { LinuxSll2Fields, LinuxSllFields } from './linuxCooked';
 import type { LlcFields } from './llc';
 import type { LoopbackFields } from './loopback';
@@ -19,6 +20,10 @@ export interface LayerFields {
   loopback: LoopbackFields;
   ipv4: Ipv4Fields;
   ipv6: Ipv6Fields;
+  ipv6_hop_by_hop: Ipv6OptionsFields;
+  ipv6_destination: Ipv6OptionsFields;
+  ipv6_routing: Ipv6RoutingFields;
+  ipv6_fragment: Ipv6FragmentFields;
   tcp: TcpFields;
   udp: UdpFields;
 }
@@ -46,12 +51,18 @@ export function findIp(packet: Packet): Layer<'ipv4', Ipv4Fields> | Layer<'ipv6'
   return undefined;
 }
 
-/** The innermost TCP or UDP layer. */
+/**
+ * The TCP or UDP layer of the innermost IP packet. A tunnel's own UDP header is none when the packet inside has its
+ * own IP header: then only what that header carries counts.
+ */
 export function findTransport(packet: Packet): Layer<'tcp', TcpFields> | Layer<'udp', UdpFields> | undefined {
-  const last = packet.layers[packet.layers.length - 1];
-  if (last?.protocol === 'tcp') return last as Layer<'tcp', TcpFields>;
-  if (last?.protocol === 'udp') return last as Layer<'udp', UdpFields>;
-  return findLayer(packet, 'tcp') ?? findLayer(packet, 'udp');
+  for (let i = packet.layers.length - 1; i >= 0; i--) {
+    const layer = packet.layers[i];
+    if (layer.protocol === 'tcp') return layer as Layer<'tcp', TcpFields>;
+    if (layer.protocol === 'udp') return layer as Layer<'udp', UdpFields>;
+    if (layer.protocol === 'ipv4' || layer.protocol === 'ipv6') return undefined;
+  }
+  return undefined;
 }
 
 /**
@@ -68,21 +79,27 @@ export function ipEnd(packet: Packet): number | undefined {
   return total >= ip.length ? ip.offset + total : undefined;
 }
 
-/**
- * Bytes of transport payload on the wire, captured or not: the IP length less the headers. Where the IP length is
- * unusable, the captured bytes count.
- */
-export function payloadLength(packet: Packet): number {
-  const end = ipEnd(packet) ?? packet.bytes.length;
+/** Where the transport payload begins on the wire; behind the last header where there is no transport header. */
+function payloadStart(packet: Packet): number {
   const transport = findTransport(packet);
+  if (!transport) return packet.payloadOffset;
   // A header cut short by the capture still takes its full length on the wire.
-  const claimed = transport?.protocol === 'tcp' ? Math.max(20, transport.fields.dataOffset * 4) : undefined;
-  const start = transport && claimed ? transport.offset + claimed : packet.payloadOffset;
-  return Math.max(0, end - start);
+  const length =
+    transport.protocol === 'tcp' ? Math.max(20, transport.fields.dataOffset * 4) : transport.length;
+  return transport.offset + length;
 }
 
-/** The captured bytes after the last header, without link-layer padding. */
+/**
+ * Bytes of transport payload on the wire, captured or not: the IP length less the headers. Where the IP length is
+ * unusable, the captured bytes count. What is recognised inside (DNS, TLS ...) is part of it.
+ */
+export function payloadLength(packet: Packet): number {
+  return Math.max(0, (ipEnd(packet) ?? packet.bytes.length) - payloadStart(packet));
+}
+
+/** The captured bytes of the transport payload, without link-layer padding. */
 export function payloadBytes(packet: Packet): Uint8Array {
   const end = Math.min(ipEnd(packet) ?? packet.bytes.length, packet.bytes.length);
-  return packet.bytes.subarray(packet.payloadOffset, Math.max(packet.payloadOffset, end));
+  const start = Math.min(payloadStart(packet), packet.bytes.length);
+  return packet.bytes.subarray(start, Math.max(start, end));
 }

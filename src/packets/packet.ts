@@ -11,6 +11,11 @@ export interface Layer<Name extends string = string, Fields = unknown> {
   /** Header length in bytes, options included. */
   readonly length: number;
   readonly fields: Fields;
+  /**
+   * True where nothing announced the protocol and it was recognised by what the bytes look like (RTP, STUN, TLS on
+   * any port ...): a good guess, by the rule in docs/protocols.md.
+   */
+  readonly recognised?: true;
 }
 
 /** What {@link decodePacket} returns, for any bytes whatsoever. */

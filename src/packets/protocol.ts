@@ -25,6 +25,8 @@ export interface Decoded<Fields> {
   readonly length: number;
   /** What comes next, as a key of this protocol's entry in the table; undefined: payload. */
   readonly next?: number;
+  /** A second key, tried where nothing is known under `next`: the source port after the destination port. */
+  readonly otherwise?: number;
   /** Whose keys `next` is among, when not this protocol's own (a VLAN tag names EtherTypes). */
   readonly nextOf?: string;
   /** One past the last byte that this header says belongs to it; undefined: as outside. */
@@ -35,8 +37,10 @@ export interface Decoded<Fields> {
 
 /** What an encoder knows of its surroundings. */
 export interface EncodeContext {
-  /** The layer outside this one, still to be encoded: for pseudo-headers. */
+  /** The layer outside this one, still to be encoded. */
   readonly outer?: EncodeLayer;
+  /** The nearest IP layer outside this one, extension headers passed over: for pseudo-headers. */
+  readonly ip?: EncodeLayer;
   /** The layer inside this one, for the field that names it. */
   readonly inner?: EncodeLayer;
 }
@@ -52,6 +56,16 @@ export interface Protocol<Name extends string = string, Fields = unknown> {
   readonly name: Name;
   /** Where it is found: under which key of which protocol's table. */
   readonly under: readonly (readonly [parent: string, key: number])[];
+  /**
+   * Parents whose payload is offered to {@link accepts} when no number announced it. A layer found so is marked
+   * {@link Layer.recognised}.
+   */
+  readonly recognisedIn?: readonly string[];
+  /**
+   * Does the payload in `bytes[offset, end)` look like this protocol? Without it, being announced is enough. False
+   * leaves the bytes as payload: no layer, no problem. Called for every packet of the parent, so it must be cheap.
+   */
+  accepts?(bytes: Uint8Array, offset: number, end: number, outer: readonly Layer[]): boolean;
   /** Undefined: the header cannot be read at all; the reason has been named as a problem. Never throws. */
   decode(context: DecodeContext): Decoded<Fields> | undefined;
   /** The header followed by the payload. @throws NetssmError for field values that cannot be (an address). */

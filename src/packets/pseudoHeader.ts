@@ -8,7 +8,7 @@ import type { Layer } from './packet';
 
 /**
  * The word sum of the pseudo-header of a captured packet, its addresses read where they stand.
- * Undefined when the layer outside is not IP.
+ * Undefined when `ip` is not an IP layer.
  */
 export function pseudoHeaderSum(
   bytes: Uint8Array,
@@ -21,6 +21,15 @@ export function pseudoHeaderSum(
   }
   if (ip?.protocol === 'ipv6') {
     return sumWords(bytes, ip.offset + 8, ip.offset + 40, protocol + (length & 0xffff) + (length >>> 16));
+  }
+  return undefined;
+}
+
+/** The nearest IP layer outside, extension headers passed over: the one whose pseudo-header counts. */
+export function nearestIpLayer(outer: readonly Layer[]): Layer | undefined {
+  for (let i = outer.length - 1; i >= 0; i--) {
+    const { protocol } = outer[i];
+    if (protocol === 'ipv4' || protocol === 'ipv6') return outer[i];
   }
   return undefined;
 }
@@ -48,16 +57,33 @@ export const IpProtocol = {
   IGMP: 2,
   IPV4: 4,
   TCP: 6,
+  EGP: 8,
   UDP: 17,
+  DCCP: 33,
   IPV6: 41,
+  ROUTING: 43,
+  FRAGMENT: 44,
+  RSVP: 46,
   GRE: 47,
   ESP: 50,
+  AH: 51,
   ICMPV6: 58,
+  NO_NEXT: 59,
+  DESTINATION: 60,
+  EIGRP: 88,
+  OSPF: 89,
+  PIM: 103,
+  VRRP: 112,
+  L2TP: 115,
   SCTP: 132,
+  MOBILITY: 135,
+  UDP_LITE: 136,
+  MPLS: 137,
 } as const;
+
+const NAMES = new Map<number, string>(Object.entries(IpProtocol).map(([name, number]) => [number, name]));
 
 /** `TCP`, or the number where it has no name here. */
 export function nameIpProtocol(protocol: number): string {
-  const found = Object.entries(IpProtocol).find(([, number]) => number === protocol);
-  return found ? found[0] : `protocol ${protocol}`;
+  return NAMES.get(protocol) ?? `protocol ${protocol}`;
 }

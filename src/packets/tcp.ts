@@ -1,7 +1,7 @@
 import { internetChecksum } from './checksum';
 import { getBits, setBits } from './fields';
 import type { Decoded, Protocol } from './protocol';
-import { IpProtocol, pseudoHeaderSum, pseudoHeaderSumOf } from './pseudoHeader';
+import { IpProtocol, nearestIpLayer, pseudoHeaderSum, pseudoHeaderSumOf } from './pseudoHeader';
 import { decodeTcpOptions, describeTcpOptions, encodeTcpOptions, type TcpOption } from './tcpOptions';
 
 // RFC 9293, section 3.1.
@@ -112,15 +112,17 @@ export const tcpProtocol: Protocol<'tcp', TcpFields> = {
       problem('tcp_options_malformed', malformedAt, 'an option with a length that is not its own');
     }
     if (complete) {
-      const sum = pseudoHeaderSum(bytes, outer[outer.length - 1], IpProtocol.TCP, end - offset);
+      const sum = pseudoHeaderSum(bytes, nearestIpLayer(outer), IpProtocol.TCP, end - offset);
       if (sum !== undefined && internetChecksum(bytes, offset, end, sum) !== 0) {
         problem('tcp_checksum_wrong', offset + 16, `checksum 0x${fields.checksum.toString(16)} is wrong`);
       }
     }
-    return { fields, length };
+    // What follows is found only behind a header that is all there.
+    if (claimed !== length) return { fields, length };
+    return { fields, length, next: fields.destinationPort, otherwise: fields.sourcePort };
   },
 
-  encode(fields, payload, { outer }): Uint8Array {
+  encode(fields, payload, { ip }): Uint8Array {
     const options = encodeTcpOptions(fields.options ?? []);
     const headerBytes = TCP_MIN_HEADER_BYTES + options.length;
     const out = new Uint8Array(headerBytes + payload.length);
@@ -138,7 +140,7 @@ export const tcpProtocol: Protocol<'tcp', TcpFields> = {
     out.set(payload, headerBytes);
     let checksum = fields.checksum;
     if (checksum === undefined) {
-      const sum = pseudoHeaderSumOf(outer, IpProtocol.TCP, out.length);
+      const sum = pseudoHeaderSumOf(ip, IpProtocol.TCP, out.length);
       checksum = sum === undefined ? 0 : internetChecksum(out, 0, out.length, sum);
     }
     setBits(out, 0, F.checksum, checksum);

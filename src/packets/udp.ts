@@ -1,7 +1,8 @@
 import { internetChecksum } from './checksum';
 import { getBits, setBits } from './fields';
 import type { Decoded, Protocol } from './protocol';
-import { IpProtocol, pseudoHeaderSum, pseudoHeaderSumOf } from './pseudoHeader';
+import { IpProtocol, nearestIpLayer, pseudoHeaderSum, pseudoHeaderSumOf } from './pseudoHeader';
+import { keyOf } from './registry';
 
 // RFC 768.
 //
@@ -48,7 +49,8 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
       length: getBits(bytes, offset, UDP_FIELDS.length),
       checksum: getBits(bytes, offset, UDP_FIELDS.checksum),
     };
-    const result = { fields, length: UDP_HEADER_BYTES };
+    const { sourcePort: otherwise, destinationPort: next } = fields;
+    const result = { fields, length: UDP_HEADER_BYTES, next, otherwise };
     // 0 is allowed for jumbo payloads (RFC 2675).
     if (fields.length < UDP_HEADER_BYTES) {
       if (fields.length > 0)
@@ -67,7 +69,7 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
       return result;
     }
     if (complete && fields.checksum !== 0 && ownEnd <= end) {
-      const sum = pseudoHeaderSum(bytes, outer[outer.length - 1], IpProtocol.UDP, fields.length);
+      const sum = pseudoHeaderSum(bytes, nearestIpLayer(outer), IpProtocol.UDP, fields.length);
       if (sum !== undefined && internetChecksum(bytes, offset, ownEnd, sum) !== 0) {
         problem('udp_checksum_wrong', offset + 6, `checksum 0x${fields.checksum.toString(16)} is wrong`);
       }
@@ -75,16 +77,16 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
     return { ...result, wireEnd: Math.min(ownEnd, wireEnd) };
   },
 
-  encode(fields, payload, { outer }): Uint8Array {
+  encode(fields, payload, { ip, inner }): Uint8Array {
     const out = new Uint8Array(UDP_HEADER_BYTES + payload.length);
     const length = fields.length ?? out.length;
     setBits(out, 0, UDP_FIELDS.sourcePort, fields.sourcePort ?? 0);
-    setBits(out, 0, UDP_FIELDS.destinationPort, fields.destinationPort ?? 0);
+    setBits(out, 0, UDP_FIELDS.destinationPort, fields.destinationPort ?? keyOf('udp', inner?.protocol) ?? 0);
     setBits(out, 0, UDP_FIELDS.length, length);
     out.set(payload, UDP_HEADER_BYTES);
     let checksum = fields.checksum;
     if (checksum === undefined) {
-      const sum = pseudoHeaderSumOf(outer, IpProtocol.UDP, length);
+      const sum = pseudoHeaderSumOf(ip, IpProtocol.UDP, length);
       // A sum of 0 is sent as all ones, for 0 says that there is none.
       checksum = sum === undefined ? 0 : internetChecksum(out, 0, out.length, sum) || 0xffff;
     }

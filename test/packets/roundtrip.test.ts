@@ -20,7 +20,7 @@ function checkPacket(packet: Packet): void {
   expect(packet.payloadOffset).toBe(at);
   expect(at).toBeLessThanOrEqual(packet.bytes.length);
   for (const problem of packet.problems) {
-    expect(problem.code).toMatch(/^[a-z0-9]+(_[a-z0-9]+)+$/);
+    expect(problem.code).toMatch(/^[a-z0-9]+(_[a-z0-9]+)*$/);
     expect(problem.offset).toBeGreaterThanOrEqual(0);
     expect(problem.offset).toBeLessThanOrEqual(packet.bytes.length + 60);
   }
