@@ -8,6 +8,7 @@ export * from './exportModel';
 export * from './fineTune';
 export * from './fit';
 export * from './interrupt';
+export * from './labelEffect';
 export * from './lossTotals';
 export * from './metrics';
 export * from './renumber';
