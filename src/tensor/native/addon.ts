@@ -82,6 +82,39 @@ export interface Addon {
     dWeight: Float32Array,
     dBias: Float32Array,
   ): void;
+  /**
+   * A recurrent layer over a sequence; sizes and shapes as in `native/src/layers.h`.
+   * `params` = [kind, backwards, activation, recurrentActivation, batch, steps, units].
+   * `gates` holds the projected input and becomes the gates' values.
+   */
+  rnnForward(
+    recurrent: Float32Array,
+    h0: Float32Array | null,
+    c0: Float32Array | null,
+    gates: Float32Array,
+    before: Float32Array | null,
+    cells: Float32Array | null,
+    sequence: Float32Array | null,
+    h: Float32Array,
+    c: Float32Array | null,
+  ): void;
+  /**
+   * recurrent, gates, before, cells, c0, dSequence, dh, dc, then what is written: dGates, dh0, dc0, dRecurrent, dBias.
+   * `params` as for rnnForward.
+   */
+  rnnBackward(...arrays: (Float32Array | null)[]): void;
+  /** dx = dy slope(y), and its column sums; kinds as in `native/src/layers.h`. */
+  activationGrad(
+    kind: number,
+    dy: Float32Array,
+    y: Float32Array,
+    dx: Float32Array,
+    dBias: Float32Array | null,
+    rows: number,
+    columns: number,
+  ): void;
+  /** One step of an optimiser: 8 settings, weights, gradient, up to three slots, and where each of them goes. */
+  optimizerStep(kind: number, settings: Float32Array, ...arrays: (Float32Array | null)[]): void;
   /** The number of threads that share a job; with an argument, sets it first. */
   threads(count?: number): number;
   isa(): string;

@@ -1,6 +1,13 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import {
+  engine,
+  type backend_util,
+  type DataType,
+  type TensorInfo,
+  type Variable,
+} from '@tensorflow/tfjs-core';
 import { CAST, type Addon, type Values } from './addon';
+import { sizeOf } from './kernel';
 
 /** What a buffer of the pool is doing. */
 interface Lease {
@@ -195,6 +202,33 @@ export class NativeBackend extends MathBackendCPU {
     else out.set(values as unknown as ArrayLike<number>);
     this.borrowed.push(out);
     return out;
+  }
+
+  /**
+   * An array for the next values of a variable: its own buffer where nobody else can see it (no clone, no view, never
+   * read by a caller, not a caller's array), else a fresh one. {@link store} makes it the variable's.
+   */
+  writable(x: TensorInfo): Float32Array {
+    const { values, refCount } = this.data.get(x.dataId) as Entry;
+    const own =
+      values instanceof Float32Array && refCount === 1 && this.leases.get(values.buffer)?.users === 1;
+    return own ? values : this.alloc('float32', sizeOf(x.shape));
+  }
+
+  /** Gives a variable new values: those of {@link writable}, or an array that is nobody else's. */
+  store(variable: Variable, values: Float32Array): void {
+    const entry = this.data.get(variable.dataId) as Entry;
+    const old = entry.values;
+    if (old === values) return;
+    if (entry.refCount === 1) {
+      entry.values = values;
+      this.retain(values);
+      this.drop(old);
+      return;
+    }
+    const tensor = engine().makeTensorFromTensorInfo(this.makeTensorInfo(variable.shape, 'float32', values));
+    variable.assign(tensor);
+    tensor.dispose();
   }
 
   /** The values of a tensor as int32. Not to be written. */

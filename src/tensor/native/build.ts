@@ -39,7 +39,10 @@ function units(): Unit[] {
     { file: 'targets/scalar.cpp', flags: ['-O1'] },
     { file: 'resize.cpp', flags: ['-O2'] },
     { file: 'binding.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
-    { file: 'binding_layers.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
+    {
+      file: 'binding_layers.cpp',
+      flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()],
+    },
     { file: 'binding_conv.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
     { file: 'dispatch.cpp', flags: ['-O2'] },
     { file: 'thread_pool.cpp', flags: ['-O2'] },

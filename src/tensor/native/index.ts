@@ -4,6 +4,7 @@ import { NetssmError } from '../../util';
 
 export type { Addon, Values } from './addon';
 export type { NativeBackend, NativeMemory } from './backend';
+export { fusedLayers } from './layers';
 export { cacheFolder, ensureNative, findCompiler, sourceFolder, type NativeBuild } from './build';
 
 /** The tfjs module, as `import('@tensorflow/tfjs')` gives it. */

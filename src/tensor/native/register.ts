@@ -10,6 +10,9 @@ import { layoutKernels } from './kernels/layout';
 import { matmulKernels } from './kernels/matmul';
 import { modelKernels } from './kernels/model';
 import { reduceKernels } from './kernels/reduce';
+import { installLayers } from './layers';
+import { denseKernels } from './layers/dense';
+import { recurrentKernels } from './layers/recurrent';
 
 /** Every kernel that runs natively, by tfjs's name. The rest is the cpu backend's. */
 export const nativeKernels: NativeKernels = {
@@ -20,6 +23,8 @@ export const nativeKernels: NativeKernels = {
   ...matmulKernels,
   ...modelKernels,
   ...reduceKernels,
+  ...denseKernels,
+  ...recurrentKernels,
 };
 
 /** Registers the backend and its kernels: all of cpu's under the new name first, then ours in their place. */
@@ -45,4 +50,5 @@ export function installBackend(tf: Tf, addon: Addon): void {
       },
     });
   }
+  installLayers(tf);
 }
