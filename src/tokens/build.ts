@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { LinkType } from '../capture/frame';
 import { NetssmError, Rng } from '../util';
 import type { OnProgress } from '../util';
 import { DATASET_FILES, saveMeta } from './dataset';
-import { getLayout } from './headerLayouts';
+import { getLayout } from './layouts';
 import type { DatasetInput } from './inputs';
 import type {
   ChecksumOption,
@@ -26,9 +27,9 @@ export interface BuildOptions {
   inputs: readonly DatasetInput[];
   /** Dataset folder; a dataset that is there is replaced. */
   out: string;
-  /** Default `compact`. */
+  /** Default `compact-rel`. */
   layout?: string;
-  /** Default `keep`. */
+  /** Default: `drop` for `compact-rel`, `keep` for the others. */
   checksums?: ChecksumOption;
   /** Default `session`. */
   unit?: SequenceUnit;
@@ -51,10 +52,10 @@ export interface BuildOptions {
  * @throws NetssmError `input_empty`, `input_missing`, `share_invalid`, `no_packets`, `layout_unknown`, `label_invalid`.
  */
 export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> {
-  const { inputs, out, unit = 'session', checksums = 'keep', seed = 0, onProgress } = options;
+  const { inputs, out, unit = 'session', seed = 0, onProgress } = options;
   const { validationShare = 0.15, testShare = 0 } = options;
   checkArguments(inputs, validationShare, testShare, unit);
-  const layout = getLayout(options.layout ?? 'compact', { checksums });
+  const layout = getLayout(options.layout, { checksums: options.checksums });
   const labels = [...new Set(inputs.map((i) => i.label))].sort();
   const vocabulary = new Vocabulary(labels);
   const splits = assignSplits(inputs, { validationShare, testShare, seed });
@@ -101,8 +102,16 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
         labelId: vocabulary.labelId(input.label),
         writer,
         gaps: split === 'train' ? gaps.get(input.label) : undefined,
-        addSequence: (start, length, packets) =>
-          sequences.push({ source: index, label: input.label, split, start, length, packets }),
+        addSequence: (start, length, packets, linkType) =>
+          sequences.push({
+            source: index,
+            label: input.label,
+            split,
+            start,
+            length,
+            packets,
+            ...(linkType === LinkType.ETHERNET ? {} : { linkType }),
+          }),
         report,
       });
       sources.push(source);
@@ -132,7 +141,7 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
     format: 'netssm-dataset',
     version: 1,
     layout: layout.name,
-    checksums,
+    checksums: layout.checksums,
     unit,
     seed,
     validationShare,

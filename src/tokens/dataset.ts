@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { NetssmError, readJson, writeFileAtomic } from '../util';
-import { getLayout } from './headerLayouts';
+import { getLayout } from './layouts';
 import type { DatasetMeta, TokenDataset } from './meta';
 import { loadVocabulary } from './tokenizerJson';
 

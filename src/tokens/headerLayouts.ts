@@ -1,16 +1,18 @@
 import { locateHeaders, MAX_VLAN_TAGS } from '../packets/locate';
 import type { HeaderRanges } from '../packets/locate';
 import { LinkType } from '../capture/frame';
-import { NetssmError } from '../util';
 import type { Problem } from '../util';
 import { computeChecksums, zeroChecksums } from './checksums';
-import type { DecodeResult, EncodeResult, Layout } from './layout';
-import type { ChecksumOption } from './meta';
+import type { DecodeResult, EncodeResult, Layout, PacketDecoder, PacketEncoder } from './layout';
 
 /*
- * The two layouts that write a packet's header bytes as they are. What they keep is the same: link header with tags,
- * IP header with options, TCP header with options; or UDP header and the first bytes of its payload (NetSSM section
- * 4.1.1 and the released parser). `compact` writes just these bytes; `paper-94` makes them exactly 94.
+ * The layouts that write a packet's header bytes as they are. What they keep is the same: link header with tags, IP
+ * header with options, TCP header with options; or UDP header and the first bytes of its payload (NetSSM section 4.1.1
+ * and the released parser). `compact` writes just these bytes; the others pad them with zeros, or cut them, to
+ *
+ *   paper-94      14 (Ethernet) + 20 (IPv4) + 60 (TCP): the paper's single-flow TCP traffic
+ *   paper-106     12 bytes of UDP payload more: its other traffic, and the released checkpoint
+ *   release-128   the released parser
  */
 
 /** Payload bytes of UDP that are kept: enough for a DNS or RTP header. */
@@ -19,79 +21,76 @@ export const UDP_PAYLOAD_KEPT = 12;
 /** 14 (Ethernet) + 20 (IPv4) + 60 (TCP with all options): the width in NetSSM section 4.1.1. */
 export const PAPER_WIDTH = 94;
 
+/** 14 + 40 (IPv6) + 60 + 12, rounded up: the width of the released parser. */
+export const RELEASE_WIDTH = 128;
+
 /** Where the kept bytes of a packet end, by its own headers; it may lie beyond what was captured. */
 export function keptEnd(at: HeaderRanges): number {
   if (at.transport === 'tcp') return at.headerEnd;
   return at.headerEnd + Math.min(UDP_PAYLOAD_KEPT, Math.max(0, at.udpLength - 8));
 }
 
-export interface LayoutOptions {
-  /** Default `keep`. */
-  checksums?: ChecksumOption;
+/** A layout of header bytes. `width` undefined: as many as there are. */
+interface HeaderLayout {
+  name: string;
+  width: number | undefined;
+  maxBytes: number;
+  endOfText: boolean;
+  description: string;
 }
 
-/** Names that {@link getLayout} knows. */
-export const LAYOUT_NAMES = ['compact', 'paper-94'] as const;
-export type LayoutName = (typeof LAYOUT_NAMES)[number];
+const padded = (name: string, width: number): HeaderLayout => ({
+  name,
+  width,
+  maxBytes: width,
+  endOfText: false,
+  description: `Header bytes padded with zeros or cut to ${width}, packets joined by <|pkt|>, as in NetSSM.`,
+});
+
+const LAYOUTS: readonly HeaderLayout[] = [
+  {
+    name: 'compact',
+    width: undefined,
+    // Ethernet with all tags, IPv4 and TCP with all options.
+    maxBytes: 14 + 4 * MAX_VLAN_TAGS + 60 + 60,
+    endOfText: true,
+    description: 'Header bytes as they are, without padding; every packet closed by <|pkt|>.',
+  },
+  padded('paper-94', PAPER_WIDTH),
+  padded('paper-106', PAPER_WIDTH + UDP_PAYLOAD_KEPT),
+  padded('release-128', RELEASE_WIDTH),
+];
 
 /**
- * A layout by name.
- *
- * - `compact`: kept bytes as they are, as many as were captured.
- * - `paper-94`: the same bytes, padded with zeros or cut to 94.
- *
- * With `checksums: 'zero'` the IPv4 header checksum and the TCP/UDP checksum are 0 in the tokens, and computed on
- * decoding where the bytes allow it (see {@link computeChecksums}).
- *
- * @throws NetssmError `layout_unknown`, `checksums_unknown`.
+ * The layouts that write header bytes, by name; undefined for other names.
+ * @param checksums `keep` or `zero`.
  */
-export function getLayout(name: string, options: LayoutOptions = {}): Layout {
-  const checksums = options.checksums ?? 'keep';
-  if (checksums !== 'keep' && checksums !== 'zero') {
-    throw new NetssmError('checksums_unknown', `checksums "${String(checksums)}" is neither keep nor zero`, {
-      exitCode: 2,
-    });
-  }
-  if (name === 'compact') {
-    return {
-      name,
-      description: 'Header bytes as they are, without padding; every packet closed by <|pkt|>.',
-      endOfText: true,
-      // Ethernet with all tags, IPv4 and TCP with all options.
-      maxBytes: 14 + 4 * MAX_VLAN_TAGS + 60 + 60,
-      ...codecs(undefined, checksums),
-    };
-  }
-  if (name === 'paper-94') {
-    return {
-      name,
-      description: 'The same bytes padded with zeros or cut to 94, packets joined by <|pkt|>, as in NetSSM.',
-      endOfText: false,
-      maxBytes: PAPER_WIDTH,
-      ...codecs(PAPER_WIDTH, checksums),
-    };
-  }
-  throw new NetssmError('layout_unknown', `unknown layout "${name}"`, {
-    hint: `Layouts: ${LAYOUT_NAMES.join(', ')}.`,
-    exitCode: 2,
-  });
-}
-
-function codecs(width: number | undefined, checksums: ChecksumOption): Pick<Layout, 'encoder' | 'decoder'> {
-  const name = width === undefined ? 'compact' : `paper-${width}`;
-  // Neither layout remembers anything from packet to packet, so one codec serves all.
-  const encoder = {
-    encode: (frame: { data: Uint8Array; linkType: number }) => encode(frame, name, width, checksums),
+export function headerLayout(name: string, checksums: 'keep' | 'zero'): Layout | undefined {
+  const found = LAYOUTS.find((l) => l.name === name);
+  if (!found) return undefined;
+  const { width, maxBytes, endOfText, description } = found;
+  // None remembers anything from packet to packet, so one codec serves all.
+  const encoder: PacketEncoder = { encode: (frame) => encode(frame, name, width, checksums) };
+  const decoder: PacketDecoder = { decode: (bytes) => decode(bytes, name, width, checksums) };
+  return {
+    name,
+    description,
+    endOfText,
+    maxBytes,
+    stateful: false,
+    forbiddenFirstBytes: [],
+    linkTypes: [LinkType.ETHERNET],
+    checksums,
+    encoder: () => encoder,
+    decoder: () => decoder,
   };
-  const decoder = { decode: (bytes: Uint8Array) => decode(bytes, name, width, checksums) };
-  return { encoder: () => encoder, decoder: () => decoder };
 }
 
 function encode(
   frame: { data: Uint8Array; linkType: number },
   layer: string,
   width: number | undefined,
-  checksums: ChecksumOption,
+  checksums: 'keep' | 'zero',
 ): EncodeResult {
   const at = locateHeaders(frame.data, frame.linkType);
   if (!at.ok) return { ok: false, refusal: { code: at.code, layer, offset: at.offset, message: at.message } };
@@ -106,7 +105,7 @@ function decode(
   run: Uint8Array,
   layer: string,
   width: number | undefined,
-  checksums: ChecksumOption,
+  checksums: 'keep' | 'zero',
 ): DecodeResult {
   const bytes = width !== undefined && run.length > width ? run.subarray(0, width) : run;
   const at = locateHeaders(bytes, LinkType.ETHERNET);
@@ -137,7 +136,12 @@ function decode(
   }
   return {
     ok: true,
-    packet: { data, wireLen: Math.max(data.length, at.linkEnd + at.ipTotalLength), problems },
+    packet: {
+      data,
+      wireLen: Math.max(data.length, at.linkEnd + at.ipTotalLength),
+      linkType: LinkType.ETHERNET,
+      problems,
+    },
   };
 }
 

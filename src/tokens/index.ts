@@ -5,6 +5,7 @@ export * from './dataset';
 export * from './headerLayouts';
 export * from './inputs';
 export * from './layout';
+export * from './layouts';
 export * from './meta';
 export * from './piecePackets';
 export * from './pieces';

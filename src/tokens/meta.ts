@@ -7,8 +7,12 @@ export type Split = 'train' | 'validation' | 'test';
 /** Whether a capture is one sequence (`session`) or each of its bidirectional five-tuples is (`flow`). */
 export type SequenceUnit = 'session' | 'flow';
 
-/** Checksum bytes as captured, or written as 0 and recomputed on decoding. */
-export type ChecksumOption = 'keep' | 'zero';
+/**
+ * - `keep`: checksum bytes as captured.
+ * - `zero`: written as 0 and computed on decoding (layouts that write header bytes).
+ * - `drop`: not written, and computed on decoding (`compact-rel`).
+ */
+export type ChecksumOption = 'keep' | 'zero' | 'drop';
 
 /** One capture file of a dataset. */
 export interface DatasetSource {
@@ -41,6 +45,8 @@ export interface SequenceMeta {
   /** Tokens, label and `<|endoftext|>` included. */
   length: number;
   packets: number;
+  /** LINKTYPE_ number of its packets; absent: 1, Ethernet. */
+  linkType?: number;
 }
 
 export interface DatasetTotals {

@@ -1,5 +1,6 @@
 import type { Frame } from '../capture/frame';
-import type { DecodedPacket, Layout, Refusal } from './layout';
+import { LinkType } from '../capture/frame';
+import type { CodecOptions, DecodedPacket, Layout, PacketDecoder, PacketEncoder, Refusal } from './layout';
 import { END_OF_TEXT, FIRST_LABEL, PKT } from './vocabulary';
 import type { Vocabulary } from './vocabulary';
 
@@ -27,13 +28,19 @@ export interface EncodedSession {
   tokens: Uint16Array;
   /** Packets that are in `tokens`. */
   packets: number;
+  /** LINKTYPE_ number of the packets. */
+  linkType: number;
   refusals: PlacedRefusal[];
 }
 
 /** Grows by doubling. */
 export class TokenBuffer {
-  private buffer = new Uint16Array(1024);
+  private buffer: Uint16Array;
   length = 0;
+
+  constructor(capacity = 1024) {
+    this.buffer = new Uint16Array(capacity);
+  }
 
   push(token: number): void {
     if (this.length === this.buffer.length) this.grow(1);
@@ -67,21 +74,38 @@ export class SequenceEncoder {
   packets = 0;
   /** Tokens written in all. */
   tokens = 0;
-  private readonly encoder: ReturnType<Layout['encoder']>;
+  private encoder: PacketEncoder | undefined;
+  private chosen: number;
 
+  /**
+   * @param options `linkType` of the sequence; without it, that of the first frame which the layout holds. Frames of
+   *   another one are refused (`link_type`).
+   */
   constructor(
     labelId: number,
     private readonly layout: Layout,
+    options: CodecOptions = {},
   ) {
-    this.encoder = layout.encoder();
+    this.chosen = options.linkType ?? LinkType.ETHERNET;
+    if (options.linkType !== undefined) this.encoder = layout.encoder(options);
     this.buffer.push(labelId);
     this.tokens = 1;
   }
 
+  /** LINKTYPE_ number of the sequence; Ethernet before any packet. */
+  get linkType(): number {
+    return this.chosen;
+  }
+
   /** Returns why the packet is not in the sequence, or undefined. */
   add(frame: Pick<Frame, 'data' | 'wireLen' | 'linkType'>): Refusal | undefined {
-    const result = this.encoder.encode(frame);
+    const encoder = this.encoder ?? this.layout.encoder({ linkType: frame.linkType });
+    const result = encoder.encode(frame);
     if (!result.ok) return result.refusal;
+    if (!this.encoder) {
+      this.encoder = encoder;
+      this.chosen = frame.linkType;
+    }
     const before = this.buffer.length;
     if (!this.layout.endOfText && this.packets > 0) this.buffer.push(PKT);
     this.buffer.pushBytes(result.bytes);
@@ -99,7 +123,7 @@ export class SequenceEncoder {
 }
 
 /**
- * Frames to tokens.
+ * Frames to tokens. Without `linkType`, the sequence has that of the first frame which the layout holds.
  * @throws NetssmError `label_unknown`.
  */
 export function encodeSession(
@@ -107,8 +131,9 @@ export function encodeSession(
   label: string,
   vocabulary: Vocabulary,
   layout: Layout,
+  options: CodecOptions = {},
 ): EncodedSession {
-  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout);
+  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout, options);
   const refusals: PlacedRefusal[] = [];
   let packet = 0;
   for (const frame of frames) {
@@ -117,7 +142,47 @@ export function encodeSession(
     packet++;
   }
   encoder.end();
-  return { tokens: encoder.buffer.view().slice(), packets: encoder.packets, refusals };
+  const { packets, linkType } = encoder;
+  return { tokens: encoder.buffer.view().slice(), packets, linkType, refusals };
+}
+
+/** A packet as decoders give it and encoders take it. */
+export type CodedPacket = Pick<DecodedPacket, 'data' | 'wireLen' | 'linkType'>;
+
+export interface EncodePacketsOptions extends CodecOptions {
+  /** Tokens between the label and the first packet, e.g. `[PKT]`: "packets before this one are not shown". */
+  prefix?: readonly number[];
+  /** Whether the sequence ends after the packets; default true. Matters to layouts with `<|endoftext|>` only. */
+  end?: boolean;
+}
+
+/**
+ * Packets to the tokens of a sequence of their own, from the empty state: how a part of a session is encoded. Quick
+ * for thousands of short ones. Packets that the layout cannot hold are left out; those that it has decoded it can.
+ */
+export function encodePackets(
+  packets: Iterable<CodedPacket>,
+  labelId: number,
+  layout: Layout,
+  options: EncodePacketsOptions = {},
+): Uint16Array {
+  const { linkType, prefix = [], end = true } = options;
+  const out = new TokenBuffer(256);
+  out.push(labelId);
+  for (const token of prefix) out.push(token);
+  let encoder = linkType === undefined ? undefined : layout.encoder({ linkType });
+  let first = true;
+  for (const packet of packets) {
+    encoder ??= layout.encoder({ linkType: packet.linkType });
+    const result = encoder.encode(packet);
+    if (!result.ok) continue;
+    if (!layout.endOfText && !first) out.push(PKT);
+    out.pushBytes(result.bytes);
+    if (layout.endOfText) out.push(PKT);
+    first = false;
+  }
+  if (layout.endOfText && end) out.push(END_OF_TEXT);
+  return out.view().slice();
 }
 
 export interface DecodedSession {
@@ -138,8 +203,9 @@ export function decodeTokens(
   tokens: ArrayLike<number>,
   vocabulary: Vocabulary,
   layout: Layout,
+  options: CodecOptions = {},
 ): DecodedSession {
-  const decoder = new SequenceDecoder(layout);
+  const decoder = new SequenceDecoder(layout, options);
   let at = 0;
   let label: string | undefined;
   if (tokens.length > 0 && tokens[0] >= FIRST_LABEL && tokens[0] < vocabulary.size) {
@@ -170,13 +236,16 @@ export class SequenceDecoder {
   position = 0;
   /** Runs closed so far, packets or not. */
   runs = 0;
-  private readonly decoder: ReturnType<Layout['decoder']>;
+  private readonly decoder: PacketDecoder;
   private readonly run: number[] = [];
   /** Index in `run` of the first token that is no byte; -1: none. */
   private special = -1;
 
-  constructor(private readonly layout: Layout) {
-    this.decoder = layout.decoder();
+  constructor(
+    private readonly layout: Layout,
+    options: CodecOptions = {},
+  ) {
+    this.decoder = layout.decoder(options);
   }
 
   /** A result when this token closes a run. */

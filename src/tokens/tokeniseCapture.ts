@@ -26,7 +26,7 @@ export interface CaptureJob {
   labelId: number;
   writer: TokenFile;
   gaps: GapSample | undefined;
-  addSequence: (start: number, length: number, packets: number) => void;
+  addSequence: (start: number, length: number, packets: number, linkType: number) => void;
   /** Takes the share of the file that has been read, as far as it is known. */
   report: (share: number) => void;
 }
@@ -51,7 +51,7 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
     encoder.end();
     const at = unit === 'session' ? start : writer.tokens;
     writer.write(encoder.buffer.view());
-    job.addSequence(at, encoder.tokens, encoder.packets);
+    job.addSequence(at, encoder.tokens, encoder.packets, encoder.linkType);
     source.tokens += encoder.tokens;
     source.packets += encoder.packets;
     source.sequences++;
