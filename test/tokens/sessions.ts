@@ -21,6 +21,12 @@ export async function eightSessions(options: Partial<BuildOptions> = {}): Promis
       await writePcap(join(dir, 'captures', label, `${i}.pcap`), capture(i));
     }
   const out = join(dir, 'data');
-  await buildDataset({ inputs: collectInputs(join(dir, 'captures')), out, validationShare: 0, ...options });
+  await buildDataset({
+    inputs: collectInputs(join(dir, 'captures')),
+    out,
+    layout: 'compact',
+    validationShare: 0,
+    ...options,
+  });
   return openDataset(out);
 }
