@@ -198,7 +198,7 @@ static void unary(int op, int64_t n, const float* x, float* out, float p0, float
     case Abs: return map(n, x, out, [](vf v) { return vabs(v); });
     case Sign:
       return map(n, x, out, [=](vf v) {
-        return vsel(vlt(v, zero), vset1(-1.0f), vsel(vlt(zero, v), one, vsel(veq(v, zero), zero, v)));
+        return vsel(vlt(v, zero), vset1(-1.0f), vsel(vlt(zero, v), one, zero));  // 0 for NaN, as tfjs has it
       });
     case Step: return map(n, x, out, [=](vf v) { return vsel(vlt(zero, v), one, vsel(vunord(v, v), v, q0)); });
     case Floor: return map(n, x, out, [](vf v) { return vfloor(v); });

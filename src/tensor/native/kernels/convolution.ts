@@ -109,7 +109,7 @@ function inputGrad(depthwise: boolean): NativeKernel {
   return ({ inputs: { dy, filter }, attrs, backend }) => {
     const shape = attrs['inputShape'] as number[];
     const info = floating(dy, filter) && convInfo(attrs, shape, filter.shape, depthwise);
-    if (!info || (depthwise && dilated(info))) return undefined;
+    if (!info || (depthwise && dilated(info)) || !sameShape(dy, info.outShape)) return undefined;
     const operation = what.inputGrad + (depthwise ? what.depthwise : 0);
     return run(backend, info, operation, dy, filter, info.inShape);
   };
@@ -118,10 +118,15 @@ function inputGrad(depthwise: boolean): NativeKernel {
 function filterGrad(depthwise: boolean): NativeKernel {
   return ({ inputs: { x, dy }, attrs, backend }) => {
     const info = floating(x, dy) && convInfo(attrs, x.shape, attrs['filterShape'] as number[], depthwise);
-    if (!info || (depthwise && dilated(info))) return undefined;
+    if (!info || (depthwise && dilated(info)) || !sameShape(dy, info.outShape)) return undefined;
     const operation = what.filterGrad + (depthwise ? what.depthwise : 0);
     return run(backend, info, operation, x, dy, info.filterShape);
   };
+}
+
+/** conv2dTranspose may be asked for an output that does not belong to its input; the cpu kernels have an answer then. */
+function sameShape(x: TensorInfo, shape: number[]): boolean {
+  return x.shape.length === shape.length && x.shape.every((s, d) => s === shape[d]);
 }
 
 /** tfjs defines no gradient for dilated depthwise convolutions; its cpu kernels answer for what they do then. */
@@ -156,6 +161,7 @@ function pool(max: boolean): NativeKernel {
 const avgPoolGrad: NativeKernel = ({ inputs: { dy, input }, attrs, backend }) => {
   if (!floating(dy, input)) return undefined;
   const info = poolInfo(attrs, input.shape);
+  if (!sameShape(dy, info.outShape)) return undefined;
   const out = backend.alloc('float32', sizeOf(input.shape));
   const from = backend.floats(dy);
   writeConv(backend.addon.params, info);
@@ -166,6 +172,7 @@ const avgPoolGrad: NativeKernel = ({ inputs: { dy, input }, attrs, backend }) =>
 const maxPoolGrad: NativeKernel = ({ inputs: { dy, input }, attrs, backend }) => {
   if (!floating(dy, input)) return undefined;
   const info = poolInfo(attrs, input.shape);
+  if (!sameShape(dy, info.outShape)) return undefined;
   const out = backend.alloc('float32', sizeOf(input.shape));
   writeConv(backend.addon.params, info);
   backend.addon.pool(3, backend.floats(input), backend.floats(dy), out);

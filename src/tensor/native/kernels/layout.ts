@@ -306,6 +306,7 @@ const reverse: NativeKernel = ({ inputs: { x }, attrs, backend }) => {
 const expandDims: NativeKernel = ({ inputs: { input }, attrs, backend }) => {
   if (input.dtype === 'complex64') return undefined;
   const dim = attrs['dim'] as number;
+  if (dim < -(input.shape.length + 1) || dim > input.shape.length) return undefined; // for tfjs's own message
   const at = dim < 0 ? dim + input.shape.length + 1 : dim;
   return alias(backend, input, [...input.shape.slice(0, at), 1, ...input.shape.slice(at)]);
 };
