@@ -1,15 +1,17 @@
 import type { Frame } from '../capture/frame';
-import { LinkType } from '../capture/frame';
-import { drawGap, END_OF_TEXT, FIRST_LABEL, PADDING, PKT, SequenceDecoder, UNK } from '../tokens';
-import type { DecodedPacket, LabelTiming, Layout, RunResult } from '../tokens';
+import { END_OF_TEXT, FIRST_LABEL, PADDING, PKT, UNK } from '../tokens';
+import type { LabelTiming, Layout } from '../tokens';
 import { Rng } from '../util';
+import { TraceCollector } from './collector';
+import { PacketRun } from './packetRun';
 import type { Prompt } from './prompt';
 import { maskIds } from './processors';
 import type { LogitsProcessor } from './processors';
-import { repairFrame } from './repair';
+import { Boundary } from './promptState';
+import type { PromptState } from './promptState';
 import { argmax, sampleLogits } from './sampling';
 import type { Stepper } from './stepper';
-import type { GeneratedTrace, StopReason, TraceReport } from './trace';
+import type { GeneratedTrace, StopReason } from './trace';
 
 /** Everything that one trace depends on. */
 export interface DecodeJob {
@@ -25,6 +27,8 @@ export interface DecodeJob {
   /** Usable packets asked for, and tokens at most; Infinity: no bound. */
   packets: number;
   tokens: number;
+  /** How often a packet that does not decode is drawn in all; 1: it stays in the sequence as it is. */
+  tries: number;
   continueAfterEnd: boolean;
   repair: boolean;
   timing: LabelTiming | undefined;
@@ -41,38 +45,6 @@ export interface DecodeHooks {
   onTokens?: (drawn: number, packets: number) => void;
 }
 
-/** The state and the logits after a prompt, to be copied for each trace that starts from it. */
-export interface PromptState<State> {
-  state: State;
-  logits: Float32Array;
-}
-
-/** Tokens of a prompt that are read between two looks at the outside. */
-const PROMPT_CHUNK = 256;
-
-/** Reads a prompt, of any length, with pauses. Undefined: aborted. */
-export async function readPrompt<State>(
-  stepper: Stepper<State>,
-  prompt: Prompt,
-  logitsLength: number,
-  hooks: Pick<DecodeHooks, 'aborted' | 'pause'> & { onPrompt?: (read: number, total: number) => void } = {},
-): Promise<PromptState<State> | undefined> {
-  const state = stepper.newState();
-  const logits = new Float32Array(logitsLength);
-  const { tokens } = prompt;
-  let pausedAt = Date.now();
-  for (let at = 0; at < tokens.length; at += PROMPT_CHUNK) {
-    if (hooks.aborted?.()) return undefined;
-    stepper.prefill(state, tokens.subarray(at, at + PROMPT_CHUNK), logits);
-    if (Date.now() - pausedAt > 50) {
-      hooks.onPrompt?.(Math.min(at + PROMPT_CHUNK, tokens.length), tokens.length);
-      await hooks.pause?.();
-      pausedAt = Date.now();
-    }
-  }
-  return { state, logits };
-}
-
 /**
  * Ids that no trace contains: `<|unk|>`, `<|padding|>`, labels, ids that only pad the vocabulary; and
  * `<|endoftext|>` where the layout has no end or the trace is to go on after it.
@@ -84,7 +56,17 @@ export function impossibleIds(logitsLength: number, endOfText: boolean): number[
   return ids;
 }
 
-/** Draws one trace. Depends on the job only, not on what is drawn beside it. */
+/** Packets skipped one after the other, each after all its tries, before a trace is given up. */
+const HOPELESS_SKIPS = 3;
+
+/**
+ * Draws one trace. Depends on the job only, not on what is drawn beside it.
+ *
+ * With `tries` above 1 a packet is a transaction: the model's state at its beginning is kept, and a run of tokens that
+ * does not decode is forgotten and drawn again from there. After `tries` of them the packet is counted as skipped and
+ * the next is drawn from the same place. With `tries` 1, and where the likeliest token is always taken, a refused run
+ * stays in the sequence that the model goes on from.
+ */
 export async function decodeTrace<State>(
   stepper: Stepper<State>,
   job: DecodeJob,
@@ -96,21 +78,29 @@ export async function decodeTrace<State>(
   const state = stepper.copyState(start.state);
   const logits = start.logits.slice();
   const mask = maskIds(impossibleIds(job.logitsLength, job.layout.endOfText && !job.continueAfterEnd));
+  const maskFirst = maskIds(job.layout.forbiddenFirstBytes);
   const seen = new Uint8Array(job.logitsLength);
   for (const token of job.prompt.tokens) seen[token] = 1;
   const collector = new TraceCollector(job, rng.split('times'), hooks);
-  const decoder = new SequenceDecoder(job.layout);
-  decoder.position = job.prompt.tokens.length;
+  const again = job.tries > 1 && !job.greedy;
+  const run = new PacketRun(job.layout, job.prompt, again);
+  const boundary = again ? new Boundary(stepper, start, seen) : undefined;
+  if (boundary) boundary.position = run.position;
 
+  const { report } = collector.trace;
   // A model that hardly draws a packet would never get to the number asked for.
   const mostRuns = 2 * job.packets + 16;
-  const mostTokens = Math.min(job.tokens, mostRuns * (job.layout.maxBytes + 1));
-  const { report } = collector.trace;
+  const mostTokens = again ? job.tokens : Math.min(job.tokens, mostRuns * (job.layout.maxBytes + 1));
+  /** Failed tries of the packet under way, and packets skipped since the last usable one. */
+  let failed = 0;
+  let skippedInARow = 0;
   let stopped: StopReason | undefined;
   let pausedAt = Date.now();
   while (stopped === undefined) {
-    mask(logits, { seen, position: decoder.position });
-    for (const processor of job.processors) processor(logits, { seen, position: decoder.position });
+    const context = { seen, position: run.position };
+    mask(logits, context);
+    if (run.empty) maskFirst(logits, context);
+    for (const processor of job.processors) processor(logits, context);
     const token = job.greedy ? argmax(logits) : sampleLogits(logits, draw);
     if (token < 0) {
       stopped = 'unusable';
@@ -118,13 +108,37 @@ export async function decodeTrace<State>(
     }
     report.tokens++;
     seen[token] = 1;
-    collector.take(decoder.push(token));
+    const outcome = run.push(token);
+    let takenBack = false;
+    if (outcome) {
+      report.tries++;
+      if (outcome.ok) {
+        collector.add(outcome.packet);
+        if (failed === 0) report.firstTry++;
+        failed = skippedInARow = 0;
+      } else {
+        collector.refuse(outcome.refusal);
+        if (!boundary || ++failed === job.tries) {
+          report.skipped++;
+          skippedInARow++;
+          failed = 0;
+        }
+        if (boundary) {
+          run.takeBack(boundary.position);
+          boundary.restore(state, logits, seen);
+          takenBack = true;
+        }
+      }
+    }
     if (report.packets >= job.packets) stopped = 'packets';
-    else if (decoder.ended) stopped = 'end';
+    else if (run.ended) stopped = 'end';
     else if (report.tokens >= mostTokens) stopped = report.tokens >= job.tokens ? 'tokens' : 'unusable';
-    else if (decoder.runs >= mostRuns) stopped = 'unusable';
-    else if ((token === PKT || report.tokens % 256 === 0) && hooks.aborted?.()) stopped = 'aborted';
-    else stepper.step(state, token, logits);
+    else if (boundary ? skippedInARow >= HOPELESS_SKIPS : report.tries >= mostRuns) stopped = 'unusable';
+    else if ((outcome || report.tokens % 256 === 0) && hooks.aborted?.()) stopped = 'aborted';
+    else if (!takenBack) {
+      stepper.step(state, token, logits);
+      if (token === PKT) boundary?.save(state, logits, seen, run.position);
+    }
     if (report.tokens % 64 === 0) {
       hooks.onTokens?.(report.tokens, report.packets);
       if (hooks.pause && Date.now() - pausedAt > 50) {
@@ -133,72 +147,13 @@ export async function decodeTrace<State>(
       }
     }
   }
-  collector.take(decoder.end());
+  const rest = run.end();
+  if (rest?.ok) {
+    collector.add(rest.packet);
+    report.tries++;
+    if (failed === 0) report.firstTry++;
+  } else if (rest) collector.refuse(rest.refusal);
   hooks.onTokens?.(report.tokens, report.packets);
   report.stopped = stopped;
   return collector.trace;
-}
-
-/** Packets and refusals on their way into a trace. */
-class TraceCollector {
-  readonly trace: GeneratedTrace;
-  private micros: number;
-
-  constructor(
-    private readonly job: DecodeJob,
-    private readonly rng: Rng,
-    private readonly hooks: DecodeHooks,
-  ) {
-    const report: TraceReport = {
-      tokens: 0,
-      packets: 0,
-      stopped: 'packets',
-      refused: {},
-      refusals: [],
-      problems: {},
-      promptRefused: { ...job.prompt.refused },
-      repaired: {},
-    };
-    const frames = [...job.prompt.frames];
-    const { label, index, seed } = job;
-    this.trace = { label, index, seed, frames, promptPackets: frames.length, report };
-    for (const frame of frames) hooks.onFrame?.(frame, true);
-    this.micros = frames.length > 0 ? frames[frames.length - 1].tsMicros : job.startMicros;
-  }
-
-  take(result: RunResult | undefined): void {
-    if (!result) return;
-    const { report } = this.trace;
-    if (result.ok) this.add(result.packet);
-    else {
-      report.refusals.push(result.refusal);
-      count(report.refused, result.refusal.code);
-    }
-  }
-
-  private add(packet: DecodedPacket): void {
-    const { frames, report } = this.trace;
-    if (frames.length > 0) this.micros += drawGap(this.job.timing, this.rng);
-    let frame: Frame = {
-      data: packet.data,
-      wireLen: packet.wireLen,
-      tsMicros: this.micros,
-      tsNanos: 0,
-      linkType: LinkType.ETHERNET,
-      interfaceId: 0,
-    };
-    for (const problem of packet.problems) count(report.problems, problem.code);
-    if (this.job.repair) {
-      const repaired = repairFrame(frame);
-      frame = repaired.frame;
-      for (const change of repaired.changes) count(report.repaired, change);
-    }
-    report.packets++;
-    frames.push(frame);
-    this.hooks.onFrame?.(frame, false);
-  }
-}
-
-function count(counts: Record<string, number>, code: string): void {
-  counts[code] = (counts[code] ?? 0) + 1;
 }

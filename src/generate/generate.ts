@@ -2,10 +2,11 @@ import { availableParallelism } from 'node:os';
 import type { Frame } from '../capture/frame';
 import { NetssmError } from '../util';
 import type { OnProgress } from '../util';
-import { decodeTrace, readPrompt } from './decode';
+import { decodeTrace } from './decode';
 import type { DecodeHooks } from './decode';
 import type { LoadedModel } from './model';
 import { buildPrompt } from './prompt';
+import { readPrompt } from './promptState';
 import { validateSampling } from './sampling';
 import type { Sampling } from './sampling';
 import { toJob } from './spec';
@@ -34,6 +35,12 @@ export interface GenerateRequest {
   /** Default 0. Trace i depends on the seed, the label and i only, not on `count` or `jobs`. */
   seed?: number;
   sampling?: Sampling;
+  /**
+   * How often a packet that does not decode is drawn, in all, each time from the model's state before it. Default
+   * {@link DEFAULT_TRIES}; 1: not again, it stays in the sequence, as in the paper. The reports tell how many packets
+   * decoded at first try.
+   */
+  tries?: number;
   /** The trace goes on from these packets: the first ones of a real capture. */
   prompt?: readonly Frame[];
   /** `<|endoftext|>` is never drawn, so a trace has the length asked for. Default false: the model may end it. */
@@ -52,6 +59,8 @@ export interface GenerateRequest {
 
 /** Packets of a trace where the request names neither packets nor tokens. */
 export const DEFAULT_PACKETS = 1000;
+/** Tries of a packet where the request does not say. */
+export const DEFAULT_TRIES = 100;
 /** 2024-01-01 00:00 UTC: a fixed time, so that the same seed gives the same file. */
 export const DEFAULT_START_MICROS = 1_704_067_200_000_000;
 
@@ -97,17 +106,18 @@ export async function generateTraces(request: GenerateRequest): Promise<Generate
       onTokens: (tokens, packets) => progress.update(index, tokens, packets),
       onFrame: onPacket && ((frame, prompt) => onPacket({ trace: index, frame, prompt })),
     };
-    traces.push(await decodeTrace(model.stepper, toJob(spec, index), start, hooks));
+    traces.push(await decodeTrace(model.stepper, toJob(spec, index, model.layout), start, hooks));
   }
   return traces;
 }
 
 function toSpec(request: GenerateRequest): TraceSpec {
-  const { model, label, count = 1, seed = 0, jobs, packets, tokens } = request;
+  const { model, label, count = 1, seed = 0, jobs, packets, tokens, tries } = request;
   const problems: string[] = [];
   for (const [name, value, least] of [
     ['packets', packets, 1],
     ['tokens', tokens, 1],
+    ['tries', tries, 1],
     ['jobs', jobs, 1],
     ['count', count, 0],
     ['seed', seed, 0],
@@ -127,6 +137,7 @@ function toSpec(request: GenerateRequest): TraceSpec {
     logitsLength: model.logitsLength,
     packets: packets ?? (bounded ? Infinity : DEFAULT_PACKETS),
     tokens: tokens ?? Infinity,
+    tries: tries ?? DEFAULT_TRIES,
     continueAfterEnd: request.continueAfterEnd ?? false,
     repair: request.repair ?? false,
     timing: model.timing?.labels[label],

@@ -1,4 +1,5 @@
 import type { Frame } from '../capture/frame';
+import { LinkType } from '../capture/frame';
 import { PKT } from '../tokens';
 import type { Layout, Vocabulary } from '../tokens';
 import { NetssmError } from '../util';
@@ -10,6 +11,8 @@ export interface Prompt {
   frames: Frame[];
   /** Packets that the layout cannot hold, by code. */
   refused: Record<string, number>;
+  /** LINKTYPE_ number of its packets, and so of those that follow. */
+  linkType: number;
 }
 
 /**
@@ -23,8 +26,9 @@ export function buildPrompt(
   frames: readonly Frame[] = [],
 ): Prompt {
   const tokens: number[] = [vocabulary.labelId(label)];
-  const encoder = layout.encoder();
-  const decoder = layout.decoder();
+  const linkType = frames[0]?.linkType ?? LinkType.ETHERNET;
+  const encoder = layout.encoder({ linkType });
+  const decoder = layout.decoder({ linkType });
   const kept: Frame[] = [];
   const refused: Record<string, number> = {};
   const refuse = (code: string) => {
@@ -50,8 +54,8 @@ export function buildPrompt(
     throw new NetssmError(
       'prompt_unusable',
       `none of the ${frames.length} packets of the prompt fits layout ${layout.name}: ${codes.join(', ')}`,
-      { hint: 'Give a capture of TCP or UDP over Ethernet.', exitCode: 2 },
+      { hint: `It holds TCP and UDP packets of link types ${layout.linkTypes.join(', ')}.`, exitCode: 2 },
     );
   }
-  return { tokens: Uint16Array.from(tokens), frames: kept, refused };
+  return { tokens: Uint16Array.from(tokens), frames: kept, refused, linkType };
 }

@@ -1,7 +1,7 @@
-import type { Frame } from '../capture/frame';
 import { getLayout } from '../tokens';
-import type { ChecksumOption, LabelTiming } from '../tokens';
+import type { ChecksumOption, LabelTiming, Layout } from '../tokens';
 import type { DecodeJob } from './decode';
+import type { Prompt } from './prompt';
 import { buildProcessors } from './sampling';
 import type { Sampling } from './sampling';
 
@@ -9,26 +9,27 @@ import type { Sampling } from './sampling';
 export interface TraceSpec {
   label: string;
   seed: number;
-  prompt: { tokens: Uint16Array; frames: Frame[]; refused: Record<string, number> };
+  prompt: Prompt;
   layout: string;
   checksums: ChecksumOption;
   sampling: Required<Sampling>;
   logitsLength: number;
   packets: number;
   tokens: number;
+  tries: number;
   continueAfterEnd: boolean;
   repair: boolean;
   timing: LabelTiming | undefined;
   startMicros: number;
 }
 
-/** The job of trace `index`. */
-export function toJob(spec: TraceSpec, index: number): DecodeJob {
+/** The job of trace `index`; the layout is made from its name where it is not given. */
+export function toJob(spec: TraceSpec, index: number, given?: Layout): DecodeJob {
   const { layout, checksums, sampling, ...rest } = spec;
   return {
     ...rest,
     index,
-    layout: getLayout(layout, { checksums }),
+    layout: given ?? getLayout(layout, { checksums }),
     processors: buildProcessors(sampling),
     greedy: sampling.greedy,
   };

@@ -6,6 +6,8 @@ export interface Stepper<State = unknown> {
   /** The state before any token. */
   newState(): State;
   copyState(state: State): State;
+  /** The same without a new state: `to` becomes a copy of `from`. */
+  copyStateInto(from: State, to: State): void;
   /** Reads a token, changes the state in place and writes the logits of the next token. */
   step(state: State, token: number, logits: Float32Array): void;
   /** Reads several tokens; the logits are those after the last. */

@@ -4,7 +4,8 @@ import type { PlacedRefusal } from '../tokens';
 /**
  * Why a trace ended.
  * - `packets`, `tokens`: the length asked for. `end`: the model drew `<|endoftext|>`.
- * - `unusable`: so few runs were packets that the asked number was out of reach.
+ * - `unusable`: so few runs were packets that the asked number was out of reach: several packets one after the other
+ *   were skipped after all their tries or, without tries, half of all runs were refused.
  * - `aborted`: from outside; what was done is kept.
  */
 export type StopReason = 'packets' | 'tokens' | 'end' | 'unusable' | 'aborted';
@@ -16,9 +17,15 @@ export interface TraceReport {
   /** Packets drawn and usable; those of the prompt are not counted. */
   packets: number;
   stopped: StopReason;
+  /** Runs of tokens that were judged: packets and refused runs. The last one, where unfinished, is not among them. */
+  tries: number;
+  /** Packets whose first try was usable. Say it wherever packets are counted: {@link firstTryRate}. */
+  firstTry: number;
+  /** Packets given up after all tries; where a packet has one try, the refused ones. */
+  skipped: number;
   /** Runs of tokens that are no packet, by code. `unfinished`: the last one, cut by the length asked for. */
   refused: Record<string, number>;
-  /** The same one by one: code, message, place in the sequence. */
+  /** The same one by one, the first 1,000: code, message, place in the sequence as it was when drawn. */
   refusals: PlacedRefusal[];
   /** Oddities of usable packets (contradicting lengths, cut headers ...), by code. */
   problems: Record<string, number>;
@@ -26,6 +33,13 @@ export interface TraceReport {
   promptRefused: Record<string, number>;
   /** What repair changed, by what; empty unless repair was asked for. */
   repaired: Record<string, number>;
+}
+
+/** Share of the packets that decoded at first try, skipped ones included; undefined where none was drawn. */
+export function firstTryRate(...reports: readonly TraceReport[]): number | undefined {
+  const sum = (key: 'firstTry' | 'packets' | 'skipped') => reports.reduce((n, r) => n + r[key], 0);
+  const drawn = sum('packets') + sum('skipped');
+  return drawn === 0 ? undefined : sum('firstTry') / drawn;
 }
 
 /** One generated capture: the prompt's packets, then the drawn ones. */

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { MambaConfig, Weights } from '../model';
 import { NetssmError, projectRoot } from '../util';
-import type { PromptState } from './decode';
 import type { PacketEvent } from './generate';
+import type { PromptState } from './promptState';
 import type { TraceSpec } from './spec';
 import type { GeneratedTrace } from './trace';
 

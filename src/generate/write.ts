@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePcap } from '../capture';
+import { LinkType, writePcap } from '../capture';
 import { NetssmError, readJson, writeFileAtomic } from '../util';
+import { firstTryRate } from './trace';
 import type { GeneratedTrace, TraceReport } from './trace';
 
 /** One capture in generation.json. */
@@ -22,7 +23,16 @@ export interface GenerationReport {
   version: 1;
   /** What the caller wanted noted: model, seed, sampling ... */
   request: Record<string, unknown>;
-  totals: { files: number; packets: number; promptPackets: number; refused: Record<string, number> };
+  totals: {
+    files: number;
+    packets: number;
+    promptPackets: number;
+    tries: number;
+    /** Share of the packets that decoded at first try; null where none was drawn. */
+    firstTryRate: number | null;
+    skipped: number;
+    refused: Record<string, number>;
+  };
   files: GeneratedFile[];
 }
 
@@ -49,7 +59,7 @@ export function writeTraces(
   const files = traces.map((trace): GeneratedFile => {
     const { label, seed, index, frames, promptPackets, report } = trace;
     const file = `${label}-${String(index).padStart(width, '0')}.pcap`;
-    writePcap(join(dir, file), frames, { linkType: 1 });
+    writePcap(join(dir, file), frames, { linkType: frames[0]?.linkType ?? LinkType.ETHERNET });
     return { file, label, seed, index, packets: frames.length, promptPackets, report };
   });
   saveReport(path, request, [...kept, ...files]);
@@ -69,6 +79,9 @@ function saveReport(path: string, request: Record<string, unknown>, files: Gener
       files: files.length,
       packets: sum((f) => f.report.packets),
       promptPackets: sum((f) => f.promptPackets),
+      tries: sum((f) => f.report.tries),
+      firstTryRate: firstTryRate(...files.map((f) => f.report)) ?? null,
+      skipped: sum((f) => f.report.skipped),
       refused,
     },
     files,

@@ -103,6 +103,12 @@ export class StepModel {
     return { conv: state.conv.map((a) => a.slice()), ssm: state.ssm.map((a) => a.slice()) };
   }
 
+  /** The same without a new state: `to` becomes a copy of `from`. */
+  copyStateInto(from: StepState, to: StepState): void {
+    from.conv.forEach((a, i) => to.conv[i].set(a));
+    from.ssm.forEach((a, i) => to.ssm[i].set(a));
+  }
+
   /**
    * Takes one token in: updates `state` in place and writes the scores of the token after it into `logits`
    * ([vocabSize]), if given.

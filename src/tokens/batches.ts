@@ -1,5 +1,4 @@
 import { NetssmError, Rng } from '../util';
-import type { Layout } from './layout';
 import type { Split, TokenDataset } from './meta';
 import { PADDING, PKT } from './vocabulary';
 
@@ -173,16 +172,11 @@ function fillRow(
   if (filled < rowLen) out.starts[row + filled] = 1;
 }
 
-/** Whether a packet's bytes depend on the packets before it. */
-export function isStateful(layout: Layout & { readonly stateful?: boolean }): boolean {
-  return layout.stateful ?? false;
-}
-
 /** Cuts the sequences, end to end, into `streams` parts of about the same length, at packet boundaries. */
 function cutStreams(dataset: TokenDataset, order: readonly number[], streams: number): Piece[][] {
   const total = order.reduce((sum, i) => sum + dataset.sequences[i].length - 1, 0);
   const lanes: Piece[][] = Array.from({ length: streams }, () => []);
-  if (isStateful(dataset.layout)) {
+  if (dataset.layout.stateful) {
     const filled = new Array<number>(streams).fill(0);
     for (const sequence of order) {
       const lane = filled.indexOf(Math.min(...filled));

@@ -1,7 +1,6 @@
 import { LinkType } from '../capture/frame';
 import type { Frame } from '../capture/frame';
 import { NetssmError } from '../util';
-import { isStateful } from './batches';
 import type { TokenDataset } from './meta';
 import { decodeTokens } from './session';
 import { END_OF_TEXT, PKT } from './vocabulary';
@@ -50,7 +49,7 @@ export class PacketStore {
       return packets;
     }
     packets =
-      this.decode || isStateful(this.dataset.layout)
+      this.decode || this.dataset.layout.stateful
         ? decodeSequence(this.dataset, sequence)
         : splitSequence(this.dataset, sequence);
     this.held.set(sequence, packets);
@@ -68,9 +67,10 @@ const size = ({ data, at, wireLens }: SequencePackets) =>
   data.byteLength + at.byteLength + wireLens.byteLength;
 
 function decodeSequence(dataset: TokenDataset, sequence: number): SequencePackets {
-  const meta = dataset.sequences[sequence] as { linkType?: number };
-  const linkType = meta.linkType ?? LinkType.ETHERNET;
-  const { packets, refusals } = decodeTokens(dataset.tokens(sequence), dataset.vocabulary, dataset.layout);
+  const { linkType = LinkType.ETHERNET } = dataset.sequences[sequence];
+  const { packets, refusals } = decodeTokens(dataset.tokens(sequence), dataset.vocabulary, dataset.layout, {
+    linkType,
+  });
   if (refusals.length > 0) {
     const [{ code, message, packet, token }] = refusals;
     throw new NetssmError(

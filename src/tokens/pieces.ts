@@ -219,7 +219,7 @@ class PieceWriter {
     const { buffer, dataset } = this;
     const { layout, vocabulary } = dataset;
     const packets = this.store.get(sequence);
-    const encoder = layout.encoder();
+    const encoder = layout.encoder({ linkType: packets.linkType });
     buffer.length = 0;
     buffer.push(vocabulary.labelId(dataset.sequences[sequence].label));
     if (from > 0) buffer.push(PKT);

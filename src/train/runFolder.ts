@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:f
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from '../tensor';
+import type { ChecksumOption } from '../tokens';
 import { NetssmError, projectRoot, readJson } from '../util';
 import { findCheckpoint } from './checkpoint';
 import type { TrainConfig } from './config';
@@ -44,7 +45,7 @@ export function runPaths(dir: string): RunPaths {
 export interface ModelCard {
   labels: string[];
   layout: string;
-  checksums: 'keep' | 'zero';
+  checksums: ChecksumOption;
   /** The training data in words and its hash. */
   trainedOn: { contentHash: string; sequences: number; tokens: number; unit: string };
   /** Mean training loss of the last (at most 100) updates before these weights, in nats a predicted token. */

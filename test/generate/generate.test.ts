@@ -24,6 +24,9 @@ describe('generateTraces', () => {
       tokens: 75 + 63 + 75,
       packets: 3,
       stopped: 'packets',
+      tries: 3,
+      firstTry: 3,
+      skipped: 0,
       refused: {},
       refusals: [],
       problems: {},
@@ -81,8 +84,14 @@ describe('generateTraces', () => {
   it('reports every run that is no packet, with its place', async () => {
     const arp = hex(`${ETHERNET} 08 06 00 01`);
     const model = fakeModel(scripted([...closed(SYN, arp), PKT]));
-    const [trace] = await generateTraces({ model, label: 'web', packets: 2 });
-    expect(trace.report).toMatchObject({ packets: 2, refused: { not_ip: 1, empty: 1 } });
+    const [trace] = await generateTraces({ model, label: 'web', packets: 2, tries: 1 });
+    expect(trace.report).toMatchObject({
+      packets: 2,
+      tries: 4,
+      firstTry: 2,
+      skipped: 2,
+      refused: { not_ip: 1, empty: 1 },
+    });
     expect(trace.report.refusals.map((r) => [r.code, r.packet, r.token])).toEqual([
       ['not_ip', 1, 76],
       ['empty', 2, 93],
@@ -103,10 +112,16 @@ describe('generateTraces', () => {
   });
 
   it('gives up on a model that draws no packets', async () => {
-    const noise = await generateTraces({ model: fakeModel(scripted([1, 2, PKT])), label: 'web', packets: 5 });
-    expect(noise[0].report).toMatchObject({ packets: 0, stopped: 'unusable', refused: { ethernet_cut: 26 } });
-    const endless = await generateTraces({ model: fakeModel(scripted([7])), label: 'web', packets: 1 });
-    expect(endless[0].report).toMatchObject({ packets: 0, stopped: 'unusable', refused: { unfinished: 1 } });
+    const draw = async (script: number[], tries: number) => {
+      const model = fakeModel(scripted(script));
+      return (await generateTraces({ model, label: 'web', packets: 5, tries }))[0].report;
+    };
+    const none = { packets: 0, stopped: 'unusable', firstTry: 0 };
+    expect(await draw([1, 2, PKT], 1)).toMatchObject({ ...none, refused: { ethernet_cut: 26 } });
+    expect(await draw([7], 1)).toMatchObject({ ...none, refused: { unfinished: 1 } });
+    const often = await draw([1, 2, PKT], 10);
+    expect(often).toMatchObject({ ...none, tries: 30, skipped: 3, refused: { ethernet_cut: 30 } });
+    expect(await draw([7], 10)).toMatchObject({ ...none, skipped: 3, refused: { too_long: 30 } });
   });
 
   it('never draws what no trace contains', async () => {

@@ -44,6 +44,13 @@ describe('StepModel', () => {
     model.step(kept, 5, c);
     expect([...c]).toEqual([...b]);
     model.step(kept, 6, c);
+    const bySteps = [...kept.conv.flatMap((conv) => [...conv]), ...kept.ssm.flatMap((ssm) => [...ssm])];
+    const other = model.newState();
+    model.copyStateInto(kept, other);
+    model.step(kept, 7, c);
+    expect([...other.conv.flatMap((conv) => [...conv]), ...other.ssm.flatMap((ssm) => [...ssm])]).toEqual(
+      bySteps,
+    );
     const fresh = model.newState();
     for (const token of [1, 2, 3, 4, 5]) model.step(fresh, token, c);
     expect([...c]).toEqual([...b]);
