@@ -1,9 +1,10 @@
-import { locateHeaders, MAX_VLAN_TAGS } from '../packets/locate';
+import { MAX_VLAN_TAGS } from '../packets/locate';
 import type { HeaderRanges } from '../packets/locate';
 import { LinkType } from '../capture/frame';
 import type { Problem } from '../util';
 import { computeChecksums, zeroChecksums } from './checksums';
-import type { DecodeResult, EncodeResult, Layout, PacketDecoder, PacketEncoder } from './layout';
+import { checkLinkType, HELD_LINK_TYPES, locateKept, otherLinkType } from './linkTypes';
+import type { DecodeResult, EncodeResult, Layout } from './layout';
 
 /*
  * The layouts that write a packet's header bytes as they are. What they keep is the same: link header with tags, IP
@@ -69,9 +70,7 @@ export function headerLayout(name: string, checksums: 'keep' | 'zero'): Layout |
   const found = LAYOUTS.find((l) => l.name === name);
   if (!found) return undefined;
   const { width, maxBytes, endOfText, description } = found;
-  // None remembers anything from packet to packet, so one codec serves all.
-  const encoder: PacketEncoder = { encode: (frame) => encode(frame, name, width, checksums) };
-  const decoder: PacketDecoder = { decode: (bytes) => decode(bytes, name, width, checksums) };
+  const linkTypes = width === undefined ? HELD_LINK_TYPES : [LinkType.ETHERNET];
   return {
     name,
     description,
@@ -79,10 +78,18 @@ export function headerLayout(name: string, checksums: 'keep' | 'zero'): Layout |
     maxBytes,
     stateful: false,
     forbiddenFirstBytes: [],
-    linkTypes: [LinkType.ETHERNET],
+    linkTypes,
     checksums,
-    encoder: () => encoder,
-    decoder: () => decoder,
+    encoder: ({ linkType = LinkType.ETHERNET } = {}) => ({
+      encode: (frame) =>
+        frame.linkType === linkType && linkTypes.includes(linkType)
+          ? encode(frame, name, width, checksums)
+          : { ok: false, refusal: otherLinkType(name, frame.linkType, linkType) },
+    }),
+    decoder: ({ linkType = LinkType.ETHERNET } = {}) => {
+      checkLinkType(name, linkTypes, linkType);
+      return { decode: (bytes) => decode(bytes, name, width, checksums, linkType) };
+    },
   };
 }
 
@@ -92,7 +99,7 @@ function encode(
   width: number | undefined,
   checksums: 'keep' | 'zero',
 ): EncodeResult {
-  const at = locateHeaders(frame.data, frame.linkType);
+  const at = locateKept(frame.data, frame.linkType);
   if (!at.ok) return { ok: false, refusal: { code: at.code, layer, offset: at.offset, message: at.message } };
   const kept = Math.min(keptEnd(at), at.captured, width ?? Infinity);
   const bytes = new Uint8Array(width ?? kept);
@@ -106,9 +113,10 @@ function decode(
   layer: string,
   width: number | undefined,
   checksums: 'keep' | 'zero',
+  linkType: number,
 ): DecodeResult {
   const bytes = width !== undefined && run.length > width ? run.subarray(0, width) : run;
-  const at = locateHeaders(bytes, LinkType.ETHERNET);
+  const at = locateKept(bytes, linkType);
   if (!at.ok) return { ok: false, refusal: { code: at.code, layer, offset: at.offset, message: at.message } };
   const problems: Problem[] = [];
   const note = (code: string, offset: number, message: string) =>
@@ -139,7 +147,7 @@ function decode(
     packet: {
       data,
       wireLen: Math.max(data.length, at.linkEnd + at.ipTotalLength),
-      linkType: LinkType.ETHERNET,
+      linkType,
       problems,
     },
   };

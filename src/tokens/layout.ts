@@ -28,6 +28,14 @@ export interface CodecOptions {
   linkType?: number;
 }
 
+export interface EncoderOptions extends CodecOptions {
+  /**
+   * `compact-rel`: write every TCP packet as if it had no options (declared loss; the payload's length stays). For
+   * captures whose snaplen cuts options: what is left of them cannot be predicted. Other layouts do nothing of it.
+   */
+  withoutTcpOptions?: boolean;
+}
+
 /** Packets of one sequence to bytes, in order. */
 export interface PacketEncoder {
   /** A frame that is refused changes nothing. */
@@ -66,6 +74,7 @@ export interface Layout {
   readonly linkTypes: readonly number[];
   /** How it writes checksums. */
   readonly checksums: ChecksumOption;
-  encoder(options?: CodecOptions): PacketEncoder;
+  encoder(options?: EncoderOptions): PacketEncoder;
+  /** @throws NetssmError `link_type_unknown` for a link type that is not among {@link linkTypes}. */
   decoder(options?: CodecOptions): PacketDecoder;
 }

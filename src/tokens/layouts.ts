@@ -1,7 +1,8 @@
 import { NetssmError } from '../util';
-import { FORBIDDEN_HEADS, RELATIVE_LINK_TYPES, RelativeDecoder, RelativeEncoder } from './compactRel';
+import { FORBIDDEN_HEADS, RelativeDecoder, RelativeEncoder } from './compactRel';
 import { headerLayout } from './headerLayouts';
 import type { Layout } from './layout';
+import { HELD_LINK_TYPES } from './linkTypes';
 import type { ChecksumOption } from './meta';
 
 export interface LayoutOptions {
@@ -72,9 +73,9 @@ export function getLayout(name: string = DEFAULT_LAYOUT, options: LayoutOptions 
     maxBytes: MAX_RELATIVE_BYTES,
     stateful: true,
     forbiddenFirstBytes: FORBIDDEN_HEADS,
-    linkTypes: RELATIVE_LINK_TYPES,
+    linkTypes: HELD_LINK_TYPES,
     checksums,
-    encoder: (codec) => new RelativeEncoder({ checksums: relative, linkType: codec?.linkType }),
-    decoder: (codec) => new RelativeDecoder({ checksums: relative, linkType: codec?.linkType }),
+    encoder: (codec) => new RelativeEncoder({ ...codec, checksums: relative }),
+    decoder: (codec) => new RelativeDecoder({ ...codec, checksums: relative }),
   };
 }

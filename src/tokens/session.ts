@@ -1,6 +1,14 @@
 import type { Frame } from '../capture/frame';
 import { LinkType } from '../capture/frame';
-import type { CodecOptions, DecodedPacket, Layout, PacketDecoder, PacketEncoder, Refusal } from './layout';
+import type {
+  CodecOptions,
+  DecodedPacket,
+  EncoderOptions,
+  Layout,
+  PacketDecoder,
+  PacketEncoder,
+  Refusal,
+} from './layout';
 import { END_OF_TEXT, FIRST_LABEL, PKT } from './vocabulary';
 import type { Vocabulary } from './vocabulary';
 
@@ -84,7 +92,7 @@ export class SequenceEncoder {
   constructor(
     labelId: number,
     private readonly layout: Layout,
-    options: CodecOptions = {},
+    private readonly options: EncoderOptions = {},
   ) {
     this.chosen = options.linkType ?? LinkType.ETHERNET;
     if (options.linkType !== undefined) this.encoder = layout.encoder(options);
@@ -99,7 +107,7 @@ export class SequenceEncoder {
 
   /** Returns why the packet is not in the sequence, or undefined. */
   add(frame: Pick<Frame, 'data' | 'wireLen' | 'linkType'>): Refusal | undefined {
-    const encoder = this.encoder ?? this.layout.encoder({ linkType: frame.linkType });
+    const encoder = this.encoder ?? this.layout.encoder({ ...this.options, linkType: frame.linkType });
     const result = encoder.encode(frame);
     if (!result.ok) return result.refusal;
     if (!this.encoder) {
@@ -131,7 +139,7 @@ export function encodeSession(
   label: string,
   vocabulary: Vocabulary,
   layout: Layout,
-  options: CodecOptions = {},
+  options: EncoderOptions = {},
 ): EncodedSession {
   const encoder = new SequenceEncoder(vocabulary.labelId(label), layout, options);
   const refusals: PlacedRefusal[] = [];

@@ -5,6 +5,7 @@ import { decodePacket } from '../packets';
 import { NetssmError, ProblemCounter } from '../util';
 import type { DatasetInput } from './inputs';
 import type { Layout, Refusal } from './layout';
+import { locateKept } from './linkTypes';
 import type { DatasetSource, SequenceUnit } from './meta';
 import { SequenceEncoder } from './session';
 import type { GapSample } from './timing';
@@ -42,6 +43,7 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
   const refusals = new ProblemCounter();
   const problems = new ProblemCounter();
   const open = new Map<string, OpenSequence>();
+  let withoutTcpOptions = false;
   // A session goes to disk as it grows, a flow when it ends: the file holds one sequence after the other.
   const start = writer.tokens;
   const close = (key: string, sequence: OpenSequence) => {
@@ -83,7 +85,8 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
     }
     let sequence = open.get(key);
     if (!sequence) {
-      sequence = { encoder: new SequenceEncoder(job.labelId, layout), lastMicros: frame.tsMicros };
+      const encoder = new SequenceEncoder(job.labelId, layout, { withoutTcpOptions });
+      sequence = { encoder, lastMicros: frame.tsMicros };
       open.set(key, sequence);
     }
     const refusal = sequence.encoder.add(frame);
@@ -100,6 +103,11 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
   };
   let reader: CaptureReader | undefined;
   try {
+    if (layout.stateful && layout.checksums !== 'keep') {
+      const cut = await countCutOptions(job.input.path);
+      withoutTcpOptions = cut > 0;
+      if (cut > 0) source.problems = { tcp_options_cut: cut };
+    }
     reader = await openCapture(job.input.path);
     let bytesSeen = 0;
     for await (const frame of reader) {
@@ -114,14 +122,36 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
   for (const [key, sequence] of [...open]) close(key, sequence);
   problems.addAll(reader?.problems ?? []);
   source.refusals = refusals.toJSON();
-  source.problems = problems.toJSON();
+  source.problems = { ...source.problems, ...problems.toJSON() };
   if (table && table.evicted > 0) source.problems['flow_evicted'] = table.evicted;
 }
 
 /** Why a packet without five-tuple is not in the data set, in the layout's words where it has any. */
 function layoutRefusal(layout: Layout, frame: Frame): Refusal {
-  const result = layout.encoder().encode(frame);
+  const result = layout.encoder({ linkType: frame.linkType }).encode(frame);
   if (!result.ok) return result.refusal;
   const message = 'no five-tuple can be read';
   return { code: 'no_five_tuple', layer: layout.name, offset: frame.data.length, message };
 }
+
+/**
+ * TCP packets whose options the snaplen has cut. A layout that predicts can hold them verbatim only; if there are any,
+ * all packets of the capture are written without options, so that they stay alike.
+ */
+async function countCutOptions(path: string): Promise<number> {
+  let cut = 0;
+  try {
+    for await (const { data, wireLen, linkType } of await openCapture(path)) {
+      if (data.length >= Math.min(wireLen, MOST_HEADER_BYTES)) continue;
+      const at = locateKept(data, linkType);
+      if (at.ok && at.transport === 'tcp' && data.length >= at.ipEnd + 20 && data.length < at.headerEnd) cut++;
+    }
+  } catch (error) {
+    // Whoever reads the packets meets it again, and reports it.
+    if (!(error instanceof NetssmError)) throw error;
+  }
+  return cut;
+}
+
+/** Ethernet with four tags, IPv4 and TCP with all options. */
+const MOST_HEADER_BYTES = 150;

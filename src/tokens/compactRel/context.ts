@@ -1,6 +1,6 @@
 import { IpClass, TransportClass } from './build';
 import type { Field } from './field';
-import { isRawIp } from './link';
+import { isRawIp } from '../linkTypes';
 import { ACK, NO_BYTES, PacketFields, SYN } from './packetFields';
 import { Direction, Flow, Host, IdMode } from './state';
 import type { Address, RelativeState } from './state';

@@ -18,7 +18,8 @@ import {
 } from './field';
 import { RAW, readFlow } from './flowHeader';
 import { checksumVerbatim } from './ipFields';
-import type { LinkHeader } from './link';
+import { checkLinkType, HELD_LINK_TYPES } from '../linkTypes';
+import type { LinkHeader } from '../linkTypes';
 import { ByteReader, u16 } from './numbers';
 import { Parsed, parsePacket } from './parse';
 import { PacketFields, sameFields, TCP } from './packetFields';
@@ -40,8 +41,10 @@ export class RelativeDecoder {
   private readonly tables: ReturnType<typeof tables>;
   private readonly keep: boolean;
 
+  /** @throws NetssmError `link_type_unknown`. */
   constructor(options: RelativeDecoderOptions) {
     this.linkType = options.linkType ?? LinkType.ETHERNET;
+    checkLinkType('compact-rel', HELD_LINK_TYPES, this.linkType);
     this.c = new Context(new RelativeState(), this.linkType);
     this.tables = tables(options.checksums);
     this.keep = options.checksums === 'keep';

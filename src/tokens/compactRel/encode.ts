@@ -5,7 +5,8 @@ import { Context } from './context';
 import { X, XMASK_FOLLOWS } from './field';
 import { RAW, writeFlow } from './flowHeader';
 import { withoutStrayBytes } from './link';
-import type { LinkHeader } from './link';
+import { HELD_LINK_TYPES, otherLinkType } from '../linkTypes';
+import type { LinkHeader } from '../linkTypes';
 import { ByteWriter } from './numbers';
 import { Parsed, parsePacket } from './parse';
 import { TCP } from './packetFields';
@@ -15,6 +16,7 @@ import { tables } from './table';
 export interface RelativeEncoderOptions {
   checksums: 'keep' | 'drop';
   linkType?: number;
+  withoutTcpOptions?: boolean;
 }
 
 /** Packets to tokens; one encoder a sequence. A packet that is refused leaves no trace. */
@@ -23,25 +25,23 @@ export class RelativeEncoder {
   private readonly c: Context;
   private readonly out = new ByteWriter();
   private readonly found: LinkHeader = { code: '', message: '', offset: 0, end: 0, version: 0 };
+  private readonly withoutTcpOptions: boolean;
   private readonly tables: ReturnType<typeof tables>;
 
   constructor(options: RelativeEncoderOptions) {
     this.linkType = options.linkType ?? LinkType.ETHERNET;
     this.c = new Context(new RelativeState(), this.linkType);
+    this.withoutTcpOptions = options.withoutTcpOptions ?? false;
     this.tables = tables(options.checksums);
   }
 
   encode(frame: Pick<Frame, 'data' | 'wireLen' | 'linkType'>): EncodeResult {
-    if (frame.linkType !== this.linkType)
-      return refusal(
-        'link_type',
-        0,
-        `link type ${frame.linkType} in a sequence of link type ${this.linkType}`,
-      );
+    if (frame.linkType !== this.linkType || !HELD_LINK_TYPES.includes(frame.linkType))
+      return { ok: false, refusal: otherLinkType('compact-rel', frame.linkType, this.linkType) };
     const { c, out, found } = this;
     const bytes = withoutStrayBytes(frame.data, this.linkType);
     out.length = 0;
-    const parsed = parsePacket(bytes, this.linkType, c.p, found);
+    const parsed = parsePacket(bytes, this.linkType, c.p, found, this.withoutTcpOptions);
     if (parsed === Parsed.Refused) return refusal(found.code, found.offset, found.message);
     if (parsed === Parsed.Irregular) {
       out.u8(RAW);

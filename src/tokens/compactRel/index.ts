@@ -3,4 +3,3 @@ export { RelativeDecoder } from './decode';
 export type { RelativeDecoderOptions } from './decode';
 export { RelativeEncoder } from './encode';
 export type { RelativeEncoderOptions } from './encode';
-export { RELATIVE_LINK_TYPES } from './link';

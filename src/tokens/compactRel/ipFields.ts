@@ -3,8 +3,9 @@ import { classifyTransport, computable, IpClass, ipChecksumRight, TransportClass
 import type { Context } from './context';
 import { ID_NEAR, ID_VERBATIM, IP_CLASS, LINK, RARE, TRANSPORT_CLASS, TTL_TOS_FRAG, X } from './field';
 import type { Field } from './field';
-import { findLink, madeUpLink, MAX_LINK_BYTES, swapAddresses } from './link';
-import type { LinkHeader } from './link';
+import { findLink, MAX_LINK_BYTES } from '../linkTypes';
+import type { LinkHeader } from '../linkTypes';
+import { madeUpLink, swapAddresses } from './link';
 import { NO_BYTES, sameBytes, TCP } from './packetFields';
 import { IdMode } from './state';
 

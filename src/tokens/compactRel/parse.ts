@@ -1,10 +1,10 @@
 import { LinkType } from '../../capture/frame';
-import { findLink } from './link';
-import type { LinkHeader } from './link';
+import { findLink } from '../linkTypes';
+import type { LinkHeader } from '../linkTypes';
 import { u16, u32 } from './numbers';
 import { NO_BYTES, TCP, UDP, UDP_PAYLOAD } from './packetFields';
 import type { PacketFields } from './packetFields';
-import { parseOptions } from './templates';
+import { parseOptions, PRESETS } from './templates';
 
 /** What {@link parsePacket} found. */
 export const enum Parsed {
@@ -23,8 +23,16 @@ const IPV6_EXTENSIONS = new Set([0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254]
  *
  * Regular is a packet that can be rebuilt exactly: header lengths consistent with the bytes there are, TCP data offset
  * of at least 5, well-formed TCP options, UDP and IP length in agreement, all kept payload bytes captured.
+ *
+ * @param withoutTcpOptions take a TCP header for its first 20 bytes, as if it had no options.
  */
-export function parsePacket(bytes: Uint8Array, linkType: number, p: PacketFields, found: LinkHeader): Parsed {
+export function parsePacket(
+  bytes: Uint8Array,
+  linkType: number,
+  p: PacketFields,
+  found: LinkHeader,
+  withoutTcpOptions = false,
+): Parsed {
   if (!findLink(bytes, linkType, found)) return Parsed.Refused;
   const ip = found.end;
   if (bytes.length <= ip) return refuse(found, 'ip_cut', bytes.length, 'the bytes end before the IP header');
@@ -42,7 +50,7 @@ export function parsePacket(bytes: Uint8Array, linkType: number, p: PacketFields
   if (transport < 0) return Parsed.Refused;
   const ipBytes = version === 4 ? transport - ip : 0;
   const ipLength = u16(bytes, ip + (version === 4 ? 2 : 4));
-  if (p.protocol === TCP) return parseTcp(bytes, transport, ipLength - ipBytes, p, found);
+  if (p.protocol === TCP) return parseTcp(bytes, transport, ipLength - ipBytes, p, found, withoutTcpOptions);
   if (p.protocol === UDP) return parseUdp(bytes, transport, ipLength - ipBytes, p, found);
   return refuse(
     found,
@@ -108,7 +116,14 @@ function parseIpv6(b: Uint8Array, ip: number, p: PacketFields, found: LinkHeader
 }
 
 /** @param room bytes of IP payload by the IP header. */
-function parseTcp(b: Uint8Array, at: number, room: number, p: PacketFields, found: LinkHeader): Parsed {
+function parseTcp(
+  b: Uint8Array,
+  at: number,
+  room: number,
+  p: PacketFields,
+  found: LinkHeader,
+  withoutOptions: boolean,
+): Parsed {
   if (b.length < at + 20)
     return refuse(found, 'transport_cut', b.length, 'the bytes end inside the 20 bytes of the TCP header');
   p.sourcePort = u16(b, at);
@@ -122,9 +137,12 @@ function parseTcp(b: Uint8Array, at: number, room: number, p: PacketFields, foun
   p.urgent = u16(b, at + 18);
   const headerBytes = (b[at + 12] >> 4) * 4;
   const end = at + Math.max(20, headerBytes);
-  p.kept = Math.min(end, b.length);
-  if (headerBytes < 20 || end > b.length) return Parsed.Irregular;
+  p.kept = withoutOptions ? at + 20 : Math.min(end, b.length);
+  if (headerBytes < 20) return Parsed.Irregular;
   p.length = (room - headerBytes) & 0xffff;
+  p.template = PRESETS[0];
+  if (withoutOptions) return Parsed.Regular;
+  if (end > b.length) return Parsed.Irregular;
   const template = parseOptions(b, at + 20, end, p.dynamic);
   if (!template) return Parsed.Irregular;
   p.template = template;
