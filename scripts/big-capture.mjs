@@ -33,7 +33,7 @@ async function loadCaptures() {
     const reader = await openCapture(file);
     const frames = [];
     for await (const batch of reader.batches())
-      for (const frame of batch) frames.push({ ...frame, data: frame.data.slice() });
+      for (const frame of batch) frames.push({ ...frame, data: new Uint8Array(frame.data) });
     if (frames.length === 0 || frames.some((frame) => frame.linkType !== 1)) continue;
     const first = frames.reduce((least, frame) => Math.min(least, frame.tsMicros), Infinity);
     frames.sort((a, b) => a.tsMicros - b.tsMicros);
@@ -65,7 +65,7 @@ function renumbered(data, round) {
   while (at <= data.length && [0x8100, 0x88a8].includes(word(data, at - 2))) at += 4;
   const type = at + 20 <= data.length ? word(data, at - 2) : 0;
   if (round === 0 || (type !== 0x0800 && type !== 0x86dd)) return data;
-  const out = data.slice();
+  const out = new Uint8Array(data);
   const v4 = type === 0x0800;
   const end = v4 ? at + (out[at] & 15) * 4 : at + 40;
   const protocol = v4 ? out[at + 9] : out[at + 6];

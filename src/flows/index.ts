@@ -3,7 +3,7 @@ export { FlowIndex, type FlowLimits, type OnFlowClosed } from './flowIndex';
 export { addressText, flowRecord, type FlowRecord } from './flowRecord';
 export { FlowTable, splitFlows, type Flow, type FlowTableOptions, type FlowTcp } from './flowTable';
 export { DEFAULT_MAX_FLOWS, scanCapture, type CaptureScan, type ScanOptions } from './scan';
-export { FrameSelection, type SelectOptions } from './select';
+export { selectFrames, type SelectOptions } from './select';
 export { flowFrames, toSession, type Session } from './session';
 export { SlotTable } from './slotTable';
 export { notBefore, TcpTracker, type TcpClose, type TcpPhase, type TcpSegment } from './tcpState';

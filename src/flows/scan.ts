@@ -1,8 +1,8 @@
-import { openCapture, type CaptureInfo, type CaptureReader } from '../capture';
+import { openCapture, type CaptureInfo, type CaptureReader, type FrameSlice } from '../capture';
 import { HeaderBatch } from '../packets';
 import type { Problem } from '../util';
 import { FlowIndex, type FlowLimits, type OnFlowClosed } from './flowIndex';
-import { FrameSelection, type SelectOptions } from './select';
+import { selectFrames, type SelectOptions } from './select';
 
 /** Flows held at once where nothing else is said: about 60 MB. */
 export const DEFAULT_MAX_FLOWS = 262_144;
@@ -20,14 +20,13 @@ export class CaptureScan {
   readonly flows: FlowIndex;
   /** Packets selected so far. */
   packets = 0;
-  private readonly selection: FrameSelection;
 
   /** Use {@link scanCapture}. */
   constructor(
     private readonly reader: CaptureReader,
+    private readonly slice: FrameSlice,
     options: ScanOptions,
   ) {
-    this.selection = new FrameSelection(options);
     this.flows = new FlowIndex({ maxFlows: DEFAULT_MAX_FLOWS, ...options.flows }, options.onFlow);
   }
 
@@ -49,7 +48,7 @@ export class CaptureScan {
     const batch = new HeaderBatch();
     for await (const frames of this.reader.batches()) {
       for (const frame of frames) {
-        if (!this.selection.takes(frame)) continue;
+        if (!this.slice.take(frame)) continue;
         const row = batch.add(frame);
         this.flows.add(batch, row);
         if (batch.length === batch.capacity) {
@@ -58,7 +57,7 @@ export class CaptureScan {
           batch.clear();
         }
       }
-      if (this.selection.done) break;
+      if (this.slice.done) break;
     }
     this.packets += batch.length;
     if (batch.length > 0) yield batch;
@@ -82,6 +81,6 @@ export async function scanCapture(
   options: ScanOptions = {},
 ): Promise<CaptureScan> {
   // Options are judged before the file is touched.
-  new FrameSelection(options);
-  return new CaptureScan(await openCapture(source), options);
+  const slice = selectFrames(options);
+  return new CaptureScan(await openCapture(source), slice, options);
 }

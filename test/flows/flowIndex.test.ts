@@ -323,7 +323,7 @@ describe('scanCapture', () => {
         () => 'opened',
         (error: NetssmError) => `${error.code} ${error.exitCode}`,
       );
-    expect(await refused({ from: 'yesterday' })).toBe('time_invalid 2');
+    expect(await refused({ from: 'yesterday' })).toBe('slice_option 2');
     expect(await refused({ filter: 'tcp prot 80' })).toMatch(/^filter\S* 2$/);
     expect(await refused({})).toMatch(/^file_unreadable/);
   });
