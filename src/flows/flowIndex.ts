@@ -1,4 +1,5 @@
-import { Fragment, TcpFlag, type HeaderBatch } from '../packets';
+import type { Frame } from '../capture';
+import { Fragment, HeaderBatch, Reassembler, TcpFlag, type Packet } from '../packets';
 import { FragmentFlows } from './fragmentFlows';
 import { SlotTable } from './slotTable';
 import { TcpTracker, type TcpPhase } from './tcpState';
@@ -37,6 +38,8 @@ export class FlowIndex extends SlotTable {
 
   private readonly segment = { flags: 0, sequenceNumber: 0, acknowledgmentNumber: 0, length: 0 };
   private readonly fragments = new FragmentFlows();
+  private readonly reassembler = new Reassembler();
+  private readonly together = new HeaderBatch(1);
   private readonly idleMicros: number;
   private readonly maxFlows: number;
 
@@ -52,6 +55,22 @@ export class FlowIndex extends SlotTable {
   /** Assigns all rows. */
   addBatch(batch: HeaderBatch): void {
     for (let row = 0; row < batch.length; row++) this.add(batch, row);
+  }
+
+  /**
+   * Adds a frame to the batch and assigns its row. Datagrams whose transport header is itself spread over fragments are
+   * put together for their ports.
+   *
+   * @param packet the decoded frame, if it is at hand.
+   */
+  addFrame(batch: HeaderBatch, frame: Frame, packet?: Packet): number {
+    const row = batch.add(frame, packet);
+    if (batch.fragment[row] === Fragment.WHOLE) return this.addWhole(batch, row);
+    const slot = this.addFragment(batch, row);
+    const whole = this.reassembler.add(frame, packet);
+    return slot < 0 && whole !== undefined && whole !== 'pending'
+      ? this.addTogether(batch, row, whole)
+      : slot;
   }
 
   /** Assigns one row: fills `flow` and `fromClient`. Returns the flow's slot, or -1. */
@@ -132,6 +151,26 @@ export class FlowIndex extends SlotTable {
     batch.flow[row] = known.flow;
     batch.fromClient[row] = fromClient;
     this.phase = batch.protocol[row] === TCP ? 'data' : undefined;
+    return slot;
+  }
+
+  /** The last missing fragment of a datagram whose ports no single fragment shows. */
+  private addTogether(batch: HeaderBatch, row: number, whole: Frame): number {
+    const { together } = this;
+    together.clear();
+    together.add({ ...whole, wireLen: Math.max(whole.wireLen, whole.data.length) });
+    if (together.hasPorts[0] === 0) return -1;
+    together.wireLen[0] = batch.wireLen[row];
+    const slot = this.addWhole(together, 0);
+    batch.flow[row] = together.flow[0];
+    batch.fromClient[row] = together.fromClient[0];
+    // This fragment is waiting too, and has just been counted.
+    this.withoutTuple--;
+    for (const waiting of this.fragments.opened(batch, row, this.ids[slot], slot).slice(0, -1)) {
+      this.withoutTuple--;
+      this.countLater(slot, batch.fromClient[row], waiting.tsMicros, waiting.wireLen, 0);
+    }
+    this.endMicros[slot] = batch.tsMicros[row];
     return slot;
   }
 

@@ -95,8 +95,7 @@ export class FlowTable {
   add(frame: Frame, index: number, packet?: Packet): void {
     const { batch } = this;
     batch.clear();
-    batch.add(frame, packet);
-    const slot = this.index.add(batch, 0);
+    const slot = this.index.addFrame(batch, frame, packet);
     if (slot < 0) return;
     const flow = (this.open[slot] ??= this.newFlow(slot));
     flow.frames.push(index);

@@ -49,8 +49,7 @@ export class CaptureScan {
     for await (const frames of this.reader.batches()) {
       for (const frame of frames) {
         if (!this.slice.take(frame)) continue;
-        const row = batch.add(frame);
-        this.flows.add(batch, row);
+        this.flows.addFrame(batch, frame);
         if (batch.length === batch.capacity) {
           this.packets += batch.length;
           yield batch;

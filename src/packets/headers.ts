@@ -104,10 +104,10 @@ export class HeaderBatch {
   }
 }
 
-/** UDP ports under which tunnels are looked for: VXLAN (also Linux' old one), Geneve, GTP-U, Teredo, VXLAN-GPE. */
-const TUNNEL_PORTS = new Set([4789, 8472, 6081, 2152, 3544, 4790]);
+/** UDP ports under which tunnels are looked for: VXLAN, Geneve, GTP-U, MPLS. */
+const TUNNEL_PORTS = [4789, 6081, 2152, 6635];
 /** IP protocols that carry neither ports nor other packets, so that their rows are complete with the addresses. */
-const WITHOUT_PORTS = new Set([1, 2, 58, 89, 103, 112, 132]);
+const WITHOUT_PORTS = new Set([1, 2, 50, 58, 89, 103, 112, 132]);
 
 const isTunnelPort = new Uint8Array(65536);
 for (const port of TUNNEL_PORTS) isTunnelPort[port] = 1;

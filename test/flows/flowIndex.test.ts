@@ -316,6 +316,46 @@ describe('FlowIndex', () => {
   });
 });
 
+describe('a transport header spread over fragments', () => {
+  it('is put together, and all fragments count', () => {
+    const whole = frame(
+      [
+        layer('ipv4', { source: '10.0.0.1', destination: '10.0.0.2' }),
+        layer('tcp', { sourcePort: 7, destinationPort: 80, flags: TcpFlag.SYN, sequenceNumber: 5 }),
+      ],
+      new Uint8Array(4),
+    ).data.subarray(20);
+    const part = (offset: number, more: boolean, bytes: Uint8Array) =>
+      frame(
+        [
+          layer('ipv4', {
+            source: '10.0.0.1',
+            destination: '10.0.0.2',
+            protocol: 6,
+            identification: 9,
+            fragmentOffset: offset,
+            flags: more ? 1 : 0,
+          }),
+        ],
+        bytes,
+      );
+    const parts = [
+      part(0, true, whole.subarray(0, 8)),
+      part(1, true, whole.subarray(8, 16)),
+      part(2, false, whole.subarray(16)),
+    ];
+    const records: FlowRecord[] = [];
+    const index: FlowIndex = new FlowIndex({}, (slot) => records.push(flowRecord(index, slot)));
+    const batch = new HeaderBatch(3);
+    for (const each of parts) index.addFrame(batch, each);
+    index.finish();
+    expect(records).toHaveLength(1);
+    expect(records[0]).toMatchObject({ key: 'tcp 10.0.0.1 7 10.0.0.2 80', flagsToServer: TcpFlag.SYN });
+    expect([records[0].packetsToServer, records[0].bytesToServer]).toEqual([3, 28 + 28 + 28]);
+    expect(index.withoutTuple).toBe(0);
+  });
+});
+
 describe('scanCapture', () => {
   it('names an unusable filter or time before it opens the file', async () => {
     const refused = async (options: Parameters<typeof scanCapture>[1]) =>
