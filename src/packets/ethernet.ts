@@ -25,13 +25,23 @@ export const ETHERNET_FIELDS = {
 
 export const ETHERNET_HEADER_BYTES = 14;
 
-/** The EtherTypes named in summaries. */
+/** The EtherTypes (https://www.iana.org/assignments/ieee-802-numbers) that the project names. */
 export const EtherType = {
   IPV4: 0x0800,
   ARP: 0x0806,
+  /** Ethernet inside a tunnel (GRE, Geneve). */
+  BRIDGING: 0x6558,
+  RARP: 0x8035,
   VLAN: 0x8100,
   IPV6: 0x86dd,
+  PPP: 0x880b,
+  MPLS: 0x8847,
+  MPLS_MULTICAST: 0x8848,
+  PPPOE_DISCOVERY: 0x8863,
+  PPPOE_SESSION: 0x8864,
   QINQ: 0x88a8,
+  ERSPAN: 0x88be,
+  LLDP: 0x88cc,
 } as const;
 
 export interface EthernetFields {
@@ -44,7 +54,10 @@ export interface EthernetFields {
 
 export const ethernetProtocol: Protocol<'ethernet', EthernetFields> = {
   name: 'ethernet',
-  under: [['link', 1]],
+  under: [
+    ['link', 1],
+    ['ethernet', EtherType.BRIDGING],
+  ],
 
   decode({ bytes, offset, end, problem }): Decoded<EthernetFields> | undefined {
     if (end - offset < ETHERNET_HEADER_BYTES) {
@@ -95,12 +108,22 @@ export function etherTypeOf(inner: string | undefined, payloadLength: number): n
 /** `IPv4 (0x0800)`. */
 export function nameEtherType(etherType: number): string {
   const code = `0x${etherType.toString(16).padStart(4, '0')}`;
-  const names: Record<number, string> = {
-    [EtherType.IPV4]: 'IPv4',
-    [EtherType.ARP]: 'ARP',
-    [EtherType.VLAN]: '802.1Q',
-    [EtherType.IPV6]: 'IPv6',
-    [EtherType.QINQ]: '802.1Q-QinQ',
-  };
-  return names[etherType] ? `${names[etherType]} (${code})` : code;
+  return NAMES[etherType] ? `${NAMES[etherType]} (${code})` : code;
 }
+
+const NAMES: Record<number, string> = {
+  [EtherType.IPV4]: 'IPv4',
+  [EtherType.ARP]: 'ARP',
+  [EtherType.BRIDGING]: 'Ethernet',
+  [EtherType.RARP]: 'RARP',
+  [EtherType.VLAN]: '802.1Q',
+  [EtherType.IPV6]: 'IPv6',
+  [EtherType.PPP]: 'PPP',
+  [EtherType.MPLS]: 'MPLS',
+  [EtherType.MPLS_MULTICAST]: 'MPLS multicast',
+  [EtherType.PPPOE_DISCOVERY]: 'PPPoE discovery',
+  [EtherType.PPPOE_SESSION]: 'PPPoE session',
+  [EtherType.QINQ]: '802.1Q-QinQ',
+  [EtherType.ERSPAN]: 'ERSPAN',
+  [EtherType.LLDP]: 'LLDP',
+};

@@ -72,6 +72,7 @@ export const ipv4Protocol: Protocol<'ipv4', Ipv4Fields> = {
     ['ethernet', 0x0800],
     ['link', 228],
     ['ip', 4],
+    ['ppp', 0x0021],
     ['ipv4', IpProtocol.IPV4],
     ['ipv6', IpProtocol.IPV4],
   ],
@@ -132,7 +133,7 @@ export const ipv4Protocol: Protocol<'ipv4', Ipv4Fields> = {
       // Only the first fragment has the transport header.
       next: fields.fragmentOffset > 0 ? undefined : fields.protocol,
       wireEnd: ownEnd,
-      whole: !fragment && ownEnd !== undefined,
+      whole: !fragment && ownEnd !== undefined && !isSourceRouted(fields.options),
     };
   },
 
@@ -166,6 +167,11 @@ export const ipv4Protocol: Protocol<'ipv4', Ipv4Fields> = {
     return `${f.source} > ${f.destination}, ttl ${f.timeToLive}, id ${f.identification}, flags [${flags}]${place}, ${nameIpProtocol(f.protocol)}, length ${f.totalLength}${options}`;
   },
 };
+
+/** On the way along a source route the destination is the next stop, while checksums are made for the last one. */
+function isSourceRouted(options: readonly Ipv4Option[]): boolean {
+  return options.some(({ kind, data }) => (kind === 131 || kind === 137) && data[0] <= data.length);
+}
 
 const NO_OPTIONS: { options: readonly Ipv4Option[]; malformedAt?: number } = { options: [] };
 

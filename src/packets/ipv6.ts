@@ -61,6 +61,7 @@ export const ipv6Protocol: Protocol<'ipv6', Ipv6Fields> = {
     ['ethernet', 0x86dd],
     ['link', 229],
     ['ip', 6],
+    ['ppp', 0x0057],
     ['ipv4', IpProtocol.IPV6],
     ['ipv6', IpProtocol.IPV6],
   ],

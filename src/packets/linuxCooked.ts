@@ -1,4 +1,4 @@
-import { etherTypeOf, nameEtherType } from './ethernet';
+import { etherTypeOf, isLength, LLC_KEY, nameEtherType } from './ethernet';
 import { getBits, setBits, type BitField } from './fields';
 import type { Decoded, Protocol } from './protocol';
 
@@ -52,6 +52,14 @@ export interface LinuxSll2Fields extends LinuxSllFields {
 
 type Ranges = Readonly<Record<string, BitField>> & { readonly protocolType: BitField };
 
+/** Numbers that are no EtherType are Linux's own: 4 announces 802.2 LLC. */
+function nextType(protocolType: number): number | undefined {
+  if (protocolType === LINUX_802_2) return LLC_KEY;
+  return isLength(protocolType) ? undefined : protocolType;
+}
+
+const LINUX_802_2 = 4;
+
 /** Both forms are the same decoder over two sets of ranges. */
 function cooked<Name extends string, Fields extends LinuxSllFields>(
   name: Name,
@@ -73,7 +81,7 @@ function cooked<Name extends string, Fields extends LinuxSllFields>(
       for (const [key, range] of Object.entries(ranges)) fields[key] = getBits(bytes, offset, range);
       const at = offset + addressAt;
       fields.address = Buffer.from(bytes.subarray(at, at + 8)).toString('hex');
-      const next = fields.protocolType as number;
+      const next = nextType(fields.protocolType as number);
       return { fields: fields as unknown as Fields, length: headerBytes, next, nextOf: 'ethernet' };
     },
 
@@ -83,7 +91,7 @@ function cooked<Name extends string, Fields extends LinuxSllFields>(
       const usual: Record<string, number> = {
         addressType: 1,
         addressLength: 6,
-        protocolType: etherTypeOf(inner?.protocol, payload.length),
+        protocolType: inner?.protocol === 'llc' ? LINUX_802_2 : etherTypeOf(inner?.protocol, payload.length),
       };
       for (const [key, range] of Object.entries(ranges)) {
         setBits(out, 0, range, (given[key] as number | undefined) ?? usual[key] ?? 0);

@@ -1,5 +1,7 @@
 import type { Packet } from './packet';
+import { toHex } from './bytes';
 import { describeIpv4Options, type Ipv4Option } from './ipv4Options';
+import { describeIpv6Options, type Ipv6Option } from './ipv6Options';
 import { formatTcpFlags } from './tcp';
 import { describeTcpOptions, type TcpOption } from './tcpOptions';
 
@@ -7,7 +9,8 @@ import { describeTcpOptions, type TcpOption } from './tcpOptions';
 export function show(packet: Packet): string {
   const lines: string[] = [];
   for (const layer of packet.layers) {
-    lines.push(`${layer.protocol}  (bytes ${layer.offset} to ${layer.offset + layer.length - 1})`);
+    const how = layer.recognised ? ', recognised by its look' : '';
+    lines.push(`${layer.protocol}  (bytes ${layer.offset} to ${layer.offset + layer.length - 1}${how})`);
     const entries = Object.entries(layer.fields as Record<string, unknown>);
     const width = Math.max(...entries.map(([name]) => name.length));
     for (const [name, value] of entries) {
@@ -29,5 +32,23 @@ function showValue(protocol: string, name: string, value: unknown): string {
   if (typeof value === 'number' && /(etherType|protocolType)$/.test(name)) {
     return `0x${value.toString(16).padStart(4, '0')}`;
   }
-  return String(value);
+  if (name === 'options' && (protocol === 'ipv6_hop_by_hop' || protocol === 'ipv6_destination')) {
+    return `[${describeIpv6Options(value as Ipv6Option[])}]`;
+  }
+  return plain(value);
+}
+
+/** Bytes shown of a field that is as it is. */
+const SHOWN_BYTES = 32;
+
+function plain(value: unknown): string {
+  if (value instanceof Uint8Array) {
+    if (value.length === 0) return 'none';
+    const more = value.length > SHOWN_BYTES ? `... (${value.length} bytes)` : '';
+    return `${toHex(value, 0, Math.min(value.length, SHOWN_BYTES))}${more}`;
+  }
+  if (Array.isArray(value)) return `[${value.map(plain).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const entries = Object.entries(value).map(([name, inner]) => `${name} ${plain(inner)}`);
+  return `{${entries.join(', ')}}`;
 }

@@ -59,7 +59,7 @@ describe('link types', () => {
       address: '00005e0053010000',
       protocolType: 0x0806,
     });
-    expect(summarize(packet)).toBe('In 00005e0053010000, ethertype ARP (0x0806), length 18');
+    expect(summarize(packet)).toBe('In 00005e0053010000, ethertype ARP (0x0806), length 18 {arp_truncated}');
   });
 });
 
