@@ -124,7 +124,7 @@ export class Renumbering {
  * Makes the checksums of `after` what they are in `before`: the ones' complement sum moves with the words that changed
  * (RFC 1624), so payload that was not captured does not matter.
  */
-function adjustChecksums(before: Uint8Array, after: Uint8Array, at: HeaderRanges): void {
+export function adjustChecksums(before: Uint8Array, after: Uint8Array, at: HeaderRanges): void {
   const fields = checksumFields(at);
   const addresses: [number, number] = at.ipVersion === 4 ? [12, 20] : [8, 40];
   const [from, to] = addresses.map((offset) => at.linkEnd + offset);
