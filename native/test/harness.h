@@ -61,3 +61,4 @@ inline void check(const char* what, const float* actual, const std::vector<doubl
 void testConv(Random& r);
 void testCausal(Random& r);
 void testResize(Random& r);
+void testLayers(Random& r);

@@ -237,6 +237,7 @@ void all(unsigned seed) {
   testCausal(r);
   testResize(r);
   testRest(r);
+  testLayers(r);
 }
 
 }  // namespace
