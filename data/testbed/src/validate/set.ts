@@ -1,0 +1,3 @@
+export async function validateSet(_folder: string): Promise<boolean> {
+  return true;
+}
