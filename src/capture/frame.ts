@@ -12,6 +12,8 @@ export interface Frame {
   readonly linkType: number;
   /** pcapng interface index; 0 in pcap files. */
   readonly interfaceId: number;
+  /** What somebody noted on this packet (pcapng); several comments are joined by line breaks. */
+  readonly comment?: string;
 }
 
 /** The LINKTYPE_ numbers of https://www.tcpdump.org/linktypes.html that the project names. */

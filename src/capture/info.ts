@@ -11,6 +11,26 @@ export interface CaptureInfo {
   readonly linkTypes: number[];
   /** Snapshot length in bytes, the largest of the interfaces; 0 means none is given. */
   readonly snapLen: number;
+  /** pcapng: what the interfaces of all sections met so far say of themselves; pcap: its one. */
+  readonly interfaces: CaptureInterface[];
+  /** pcapng: the comments on the whole file (on its sections), where generators say what they are. */
+  readonly comments: string[];
+  /** pcapng: the program that wrote the (first) section. */
+  readonly application?: string;
+  /** pcapng: blocks that were passed over, by name: `decryption_secrets`, `name_resolution`, `unknown` ... */
+  readonly skippedBlocks: Record<string, number>;
+}
+
+/** An interface that packets were captured on. */
+export interface CaptureInterface {
+  readonly linkType: number;
+  /** 0: no limit. */
+  readonly snapLen: number;
+  /** Decimal digits of the timestamps' fraction. */
+  readonly tsResolution: number;
+  /** `eth0`. */
+  readonly name?: string;
+  readonly description?: string;
 }
 
 /**

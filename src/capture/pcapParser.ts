@@ -29,7 +29,9 @@ export const PCAP_MAGIC = {
 
 export const PCAP_FILE_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
+/** Red Hat 6.1 and 7.3 wrote 24 bytes under the ordinary magic number, Nokia's firewalls 20. */
 const LONG_RECORD_HEADER_BYTES = 24;
+const NOKIA_RECORD_HEADER_BYTES = 20;
 
 /** Is this the first word (read little-endian) of a pcap file? */
 export function isPcapMagic(word: number): boolean {
@@ -85,6 +87,9 @@ export class PcapParser {
       tsResolution: this.nanoseconds ? 9 : 6,
       linkTypes: [this.linkType],
       snapLen,
+      interfaces: [{ linkType: this.linkType, snapLen, tsResolution: this.nanoseconds ? 9 : 6 }],
+      comments: [],
+      skippedBlocks: {},
     };
     q.at += PCAP_FILE_HEADER_BYTES;
     return true;
@@ -151,32 +156,46 @@ export class PcapParser {
   }
 
   /**
-   * Old Red Hat systems wrote 24-byte record headers under the ordinary magic number. The second record tells:
-   * its header is believable at one distance or the other. Returns false while bytes are missing to decide.
+   * Some systems wrote longer record headers under the ordinary magic number. The second record tells: its header is
+   * believable at one distance only. Returns false while bytes are missing to decide.
    */
   private settleHeaderLength(end: boolean): boolean {
     const q = this.queue;
     if (!q.has(RECORD_HEADER_BYTES)) return false;
     const capLen = q.view.getUint32(q.at + this.capLenAt, this.little);
     if (capLen > this.maxRecord) return true;
-    const next = RECORD_HEADER_BYTES + capLen;
-    const longNext = LONG_RECORD_HEADER_BYTES + capLen;
-    if (!q.has(longNext + RECORD_HEADER_BYTES)) return end;
-    if (!this.believable(q.at + next) && this.believable(q.at + longNext)) {
-      this.headerBytes = LONG_RECORD_HEADER_BYTES;
+    const reach = LONG_RECORD_HEADER_BYTES + capLen + RECORD_HEADER_BYTES;
+    if (!q.has(reach)) return end;
+    let found: number | undefined;
+    for (const bytes of [RECORD_HEADER_BYTES, LONG_RECORD_HEADER_BYTES]) {
+      if (found === undefined && this.believable(bytes + capLen)) found = bytes;
+    }
+    if (found === undefined && this.believable(NOKIA_RECORD_HEADER_BYTES + capLen)) {
+      // Four bytes are a smaller difference, so a third record has to agree.
+      const second = NOKIA_RECORD_HEADER_BYTES + capLen;
+      const third =
+        second + NOKIA_RECORD_HEADER_BYTES + q.view.getUint32(q.at + second + this.capLenAt, this.little);
+      if (!q.has(third + RECORD_HEADER_BYTES)) {
+        if (!end) return false;
+        if (q.available === third) found = NOKIA_RECORD_HEADER_BYTES;
+      } else if (this.believable(third)) found = NOKIA_RECORD_HEADER_BYTES;
+    }
+    if (found !== undefined && found !== RECORD_HEADER_BYTES) {
+      this.headerBytes = found;
       this.problems.add(
         'pcap_long_record_headers',
         'pcap',
         q.offset,
-        'record headers of 24 bytes under the ordinary magic number; read as such',
+        `record headers of ${found} bytes under the ordinary magic number; read as such`,
       );
     }
     return true;
   }
 
-  /** Could a record header stand here, within a year of the first record's? */
-  private believable(at: number): boolean {
+  /** Could a record header stand so far from the first one, within a year of it? */
+  private believable(distance: number): boolean {
     const { view } = this.queue;
+    const at = this.queue.at + distance;
     const first = view.getUint32(this.queue.at, this.little);
     const seconds = view.getUint32(at, this.little);
     const fraction = view.getUint32(at + 4, this.little);

@@ -63,7 +63,9 @@ export class PcapWriter {
       throw new NetssmError(
         'pcap_mixed_link_types',
         `${this.path}: frame ${this.count + 1} has link type ${frame.linkType}, the file ${this.linkType}`,
-        { hint: 'A pcap file has one link type. Write pcapng instead (writePcapng).' },
+        {
+          hint: 'A pcap file has one link type. Write pcapng instead: a name that ends in .pcapng, or writePcapng.',
+        },
       );
     }
     const seconds = Math.floor(frame.tsMicros / 1e6);

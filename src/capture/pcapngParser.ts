@@ -1,12 +1,16 @@
 import type { ByteQueue } from './byteQueue';
 import type { Frame } from './frame';
-import { MAX_BLOCK_BYTES, type CaptureInfo, type ProblemList } from './info';
+import { MAX_BLOCK_BYTES, type CaptureInfo, type CaptureInterface, type ProblemList } from './info';
 import {
   BlockType,
   BYTE_ORDER_MAGIC,
   decodeTsResolution,
   OptionCode,
+  optionText,
+  readOptions,
+  skippedBlockName,
   splitTimestamp,
+  type Option,
   type PcapngInterface,
 } from './pcapngTypes';
 
@@ -25,6 +29,8 @@ import {
 
 const BLOCK_OVERHEAD = 12;
 const SECTION_HEADER_MIN = 28;
+/** Comments on sections and interfaces of a file that are kept: enough for people, bounded for files of many sections. */
+const MAX_NOTES = 1000;
 
 /** The least total length of each block type that is read. */
 const MIN_LENGTH = new Map<number, number>([
@@ -89,6 +95,7 @@ export class PcapngParser {
           `block ${this.blocks + 1} claims ${claimed} bytes, more than ${MAX_BLOCK_BYTES}`,
         );
       }
+      this.countSkipped(type);
       this.skip = length;
       return true;
     }
@@ -106,11 +113,30 @@ export class PcapngParser {
   }
 
   private readBody(type: number, length: number, frames: Frame[]): void {
-    if (type === BlockType.SECTION_HEADER) this.interfaces = [];
+    if (type === BlockType.SECTION_HEADER) this.readSection(length);
     else if (type === BlockType.INTERFACE_DESCRIPTION) this.readInterface(length);
     else if (type === BlockType.ENHANCED_PACKET) this.readPacket(length, frames, false);
     else if (type === BlockType.SIMPLE_PACKET) this.readSimplePacket(length, frames);
     else if (type === BlockType.PACKET) this.readPacket(length, frames, true);
+    else this.countSkipped(type);
+  }
+
+  private countSkipped(type: number): void {
+    const counts = this.info!.skippedBlocks;
+    const name = skippedBlockName(type);
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+
+  /** The byte order is known already; interfaces start anew. */
+  private readSection(length: number): void {
+    this.interfaces = [];
+    for (const option of this.options(24, length)) {
+      const { comments, application } = this.info!;
+      const text = optionText(this.queue.bytes, option);
+      if (option.code === OptionCode.COMMENT && comments.length < MAX_NOTES) comments.push(text);
+      else if (option.code === OptionCode.SHB_USERAPPL && application === undefined)
+        this.info = { ...this.info!, application: text };
+    }
   }
 
   /** A section header settles the byte order of all that follows. False: not whole yet, or not one. */
@@ -126,6 +152,9 @@ export class PcapngParser {
       tsResolution: 6,
       linkTypes: [],
       snapLen: 0,
+      interfaces: [],
+      comments: [],
+      skippedBlocks: {},
     };
     return true;
   }
@@ -136,15 +165,22 @@ export class PcapngParser {
     const snapLen = view.getUint32(at + 12, this.little);
     let resolution = decodeTsResolution(6);
     let offsetSeconds = 0;
+    const texts: { name?: string; description?: string } = {};
     for (const option of this.options(16, length)) {
       if (option.code === OptionCode.IF_TSRESOL && option.length >= 1) {
         resolution = decodeTsResolution(view.getUint8(option.at));
       } else if (option.code === OptionCode.IF_TSOFFSET && option.length >= 8) {
         offsetSeconds = Number(view.getBigInt64(option.at, this.little));
+      } else if (option.code === OptionCode.IF_NAME) {
+        texts.name = optionText(this.queue.bytes, option);
+      } else if (option.code === OptionCode.IF_DESCRIPTION) {
+        texts.description = optionText(this.queue.bytes, option);
       }
     }
     this.interfaces.push({ linkType, snapLen, ...resolution, offsetSeconds });
     const info = this.info!;
+    const shown: CaptureInterface = { linkType, snapLen, tsResolution: resolution.digits, ...texts };
+    if (info.interfaces.length < MAX_NOTES) info.interfaces.push(shown);
     const first = info.linkTypes.length === 0;
     if (!info.linkTypes.includes(linkType)) info.linkTypes.push(linkType);
     this.info = {
@@ -155,26 +191,26 @@ export class PcapngParser {
   }
 
   /** The options from `from` to the block's end; damaged lists end early and are named. */
-  private *options(from: number, length: number): Generator<{ code: number; length: number; at: number }> {
+  private options(from: number, length: number): Generator<Option> {
     const { view, at, offset } = this.queue;
-    const end = at + length - 4;
-    let p = at + from;
-    while (p + 4 <= end) {
-      const code = view.getUint16(p, this.little);
-      const size = view.getUint16(p + 2, this.little);
-      if (code === OptionCode.END) return;
-      if (p + 4 + size > end) {
-        this.problems.add(
-          'pcapng_option_length',
-          'pcapng',
-          offset + p - at,
-          `option ${code} claims ${size} bytes and reaches beyond its block`,
-        );
-        return;
-      }
-      yield { code, length: size, at: p + 4 };
-      p += 4 + Math.ceil(size / 4) * 4;
+    return readOptions(view, at + from, at + length - 4, this.little, (place, code, size) =>
+      this.problems.add(
+        'pcapng_option_length',
+        'pcapng',
+        offset + place - at,
+        `option ${code} claims ${size} bytes and reaches beyond its block`,
+      ),
+    );
+  }
+
+  /** The comments on a packet; undefined: none. */
+  private comment(from: number, length: number): string | undefined {
+    if (from + 8 > length) return undefined;
+    const texts: string[] = [];
+    for (const option of this.options(from, length)) {
+      if (option.code === OptionCode.COMMENT) texts.push(optionText(this.queue.bytes, option));
     }
+    return texts.length > 0 ? texts.join('\n') : undefined;
   }
 
   /**
@@ -192,6 +228,7 @@ export class PcapngParser {
       wireLen: view.getUint32(at + 24, le),
       from: 28,
       room: length - 32,
+      length,
     });
   }
 
@@ -242,13 +279,32 @@ export class PcapngParser {
       );
     }
     const start = q.at + p.from;
-    frames.push({
+    const { tsMicros, tsNanos } = this.timestamp(p, from);
+    const frame: Frame = {
       data: q.bytes.subarray(start, start + p.capLen),
       wireLen: p.wireLen,
-      ...splitTimestamp(p.high, p.low, from),
+      tsMicros,
+      tsNanos,
       linkType: from.linkType,
       interfaceId: p.interfaceId,
-    });
+    };
+    const comment =
+      p.length === undefined ? undefined : this.comment(p.from + Math.ceil(p.capLen / 4) * 4, p.length);
+    frames.push(comment === undefined ? frame : { ...frame, comment });
+  }
+
+  /** A time beyond what numbers hold exactly (the years before 1684 and after 2255) is named and brought within. */
+  private timestamp(p: PacketPlace, from: PcapngInterface): { tsMicros: number; tsNanos: number } {
+    const time = splitTimestamp(p.high, p.low, from);
+    if (Number.isSafeInteger(time.tsMicros)) return time;
+    const { offset } = this.queue;
+    this.problems.add(
+      'pcapng_timestamp_range',
+      'pcapng',
+      offset,
+      `block ${this.blocks + 1} has a time of ${time.tsMicros} µs, beyond the year 2255`,
+    );
+    return { tsMicros: time.tsMicros < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER, tsNanos: 0 };
   }
 
   private stop(code: string, message: string): false {
@@ -267,6 +323,8 @@ interface PacketPlace {
   /** Where the packet's bytes start in the block, and how many there can be. */
   from: number;
   room: number;
+  /** Length of a block that has options behind the packet. */
+  length?: number;
 }
 
 function hex(word: number): string {

@@ -8,6 +8,21 @@ export const BlockType = {
   ENHANCED_PACKET: 6,
 } as const;
 
+/** Blocks without packets that are passed over and counted, by number. */
+const SKIPPED_NAMES: Readonly<Record<number, string>> = {
+  4: 'name_resolution',
+  5: 'interface_statistics',
+  9: 'systemd_journal',
+  10: 'decryption_secrets',
+  0x0bad: 'custom',
+  0x40000bad: 'custom',
+};
+
+/** The name under which a passed-over block is counted. */
+export function skippedBlockName(type: number): string {
+  return SKIPPED_NAMES[type] ?? 'unknown';
+}
+
 /** Tells a section's byte order. */
 export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
@@ -16,7 +31,11 @@ export const OptionCode = {
   END: 0,
   COMMENT: 1,
   /** Section header: the program that wrote the file. */
+  SHB_HARDWARE: 2,
+  SHB_OS: 3,
   SHB_USERAPPL: 4,
+  IF_NAME: 2,
+  IF_DESCRIPTION: 3,
   IF_TSRESOL: 9,
   IF_TSOFFSET: 14,
 } as const;
@@ -39,6 +58,39 @@ export function decodeTsResolution(value: number): { unitsPerSecond: bigint; dig
   const exponent = value & 0x7f;
   if (value & 0x80) return { unitsPerSecond: 2n ** BigInt(exponent), digits: Math.ceil(exponent * 0.30103) };
   return { unitsPerSecond: 10n ** BigInt(exponent), digits: exponent };
+}
+
+/** An option: its value is the `length` bytes from `at` on. */
+export interface Option {
+  readonly code: number;
+  readonly length: number;
+  readonly at: number;
+}
+
+/** The options between two places; a list that is damaged ends early, and `damaged` is told where. */
+export function* readOptions(
+  view: DataView,
+  from: number,
+  end: number,
+  little: boolean,
+  damaged: (at: number, code: number, size: number) => void,
+): Generator<Option> {
+  let p = from;
+  while (p + 4 <= end) {
+    const code = view.getUint16(p, little);
+    const length = view.getUint16(p + 2, little);
+    if (code === OptionCode.END) return;
+    if (p + 4 + length > end) return damaged(p, code, length);
+    yield { code, length, at: p + 4 };
+    p += 4 + Math.ceil(length / 4) * 4;
+  }
+}
+
+/** The text of an option; some writers end it with a zero byte. */
+export function optionText(bytes: Uint8Array, option: Option): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + option.at, option.length).toString('utf8');
+  const end = text.indexOf('\0');
+  return end < 0 ? text : text.slice(0, end);
 }
 
 /** A timestamp of an interface as whole microseconds and the nanoseconds below. */

@@ -1,3 +1,4 @@
+import { NetssmError } from '../util';
 import { AtomicWriter } from './atomicWriter';
 import type { Frame } from './frame';
 import { BlockType, BYTE_ORDER_MAGIC, OptionCode } from './pcapngTypes';
@@ -6,15 +7,52 @@ import { BlockType, BYTE_ORDER_MAGIC, OptionCode } from './pcapngTypes';
 export interface PcapngWriteOptions {
   /** A comment on the whole file, shown by Wireshark and capinfos: where the packets come from. */
   comment?: string;
+  /** What made the packets; becomes a further comment, see {@link provenanceComment}. */
+  provenance?: Provenance;
   /** The program named in the file; `netssm` by default. */
   application?: string;
   /** Snapshot length of every interface; 0 (no limit) by default. */
   snapLen?: number;
 }
 
+/** What made a capture's packets: enough to make them again. */
+export interface Provenance {
+  /** The program: `netssm`. */
+  tool: string;
+  version?: string;
+  /** The model's folder or name. */
+  model?: string;
+  seed?: number;
+  /** Anything else: `label`, `temperature`, `source` ... */
+  [key: string]: string | number | boolean | undefined;
+}
+
+const MARK = 'provenance';
+
+/**
+ * Provenance as text for people that programs can read too: a line `provenance`, then a line `key: value` for each.
+ */
+export function provenanceComment(provenance: Provenance): string {
+  const lines = Object.entries(provenance)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}: ${String(value).replace(/\s+/g, ' ')}`);
+  return [MARK, ...lines].join('\n');
+}
+
+/** The provenance among the comments of a capture ({@link CaptureInfo}.comments), all values as text. */
+export function readProvenance(comments: readonly string[]): Record<string, string> | undefined {
+  const found = comments.find((comment) => comment.startsWith(`${MARK}\n`));
+  if (found === undefined) return undefined;
+  const pairs = found
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split(/: (.*)/s, 2));
+  return Object.fromEntries(pairs.filter((pair) => pair.length === 2));
+}
+
 /**
  * Writes a pcapng file frame by frame: little-endian, one section, nanosecond timestamps, one interface for each
- * pair of link type and interface number met. The file appears under its name when it is closed.
+ * pair of link type and interface number met, comments on the file and on packets. The file appears under its name when it is closed.
  */
 export class PcapngWriter {
   private readonly file: AtomicWriter;
@@ -37,6 +75,7 @@ export class PcapngWriter {
       body,
       encodeOptions([
         [OptionCode.COMMENT, options.comment],
+        [OptionCode.COMMENT, options.provenance && provenanceComment(options.provenance)],
         [OptionCode.SHB_USERAPPL, options.application ?? 'netssm'],
       ]),
     ]);
@@ -47,8 +86,13 @@ export class PcapngWriter {
     return this.count;
   }
 
-  /** Writes the frame with its captured bytes and its length on the wire. */
+  /**
+   * Writes the frame with its captured bytes, its length on the wire, and its comment.
+   *
+   * @throws NetssmError `pcapng_timestamp_range`, `pcapng_link_type`.
+   */
   write(frame: Frame): void {
+    this.check(frame);
     const key = `${frame.linkType}/${frame.interfaceId}`;
     const id = this.interfaces.get(key) ?? this.addInterface(key, frame.linkType);
     const nanos = BigInt(frame.tsMicros) * 1000n + BigInt(frame.tsNanos);
@@ -59,8 +103,33 @@ export class PcapngWriter {
     view.setUint32(8, Number(BigInt.asUintN(32, nanos)), true);
     view.setUint32(12, frame.data.length, true);
     view.setUint32(16, frame.wireLen, true);
-    this.writeBlock(BlockType.ENHANCED_PACKET, [body, frame.data]);
+    const parts = [body, frame.data];
+    if (frame.comment !== undefined) {
+      // Options begin on a multiple of 4.
+      parts.push(
+        new Uint8Array(-frame.data.length & 3),
+        encodeOptions([[OptionCode.COMMENT, frame.comment]]),
+      );
+    }
+    this.writeBlock(BlockType.ENHANCED_PACKET, parts);
     this.count++;
+  }
+
+  private check(frame: Frame): void {
+    if (!(frame.tsMicros >= 0 && Number.isSafeInteger(frame.tsMicros))) {
+      throw new NetssmError(
+        'pcapng_timestamp_range',
+        `${this.path}: frame ${this.count + 1} is at ${frame.tsMicros} µs; whole numbers from 1970 on can be written`,
+        { hint: 'Shift the times.' },
+      );
+    }
+    if (!(frame.linkType >= 0 && frame.linkType <= 0xffff)) {
+      throw new NetssmError(
+        'pcapng_link_type',
+        `${this.path}: frame ${this.count + 1} has link type ${frame.linkType}; pcapng holds 0 to 65535`,
+        { hint: 'See https://www.tcpdump.org/linktypes.html for the numbers.' },
+      );
+    }
   }
 
   /** Ends the file. */

@@ -1,4 +1,4 @@
-import type { Problem } from '../util';
+import { NetssmError, type Problem } from '../util';
 import { ByteQueue } from './byteQueue';
 import type { Frame } from './frame';
 import { ProblemList, type CaptureInfo } from './info';
@@ -6,7 +6,7 @@ import { isPcapMagic, PCAP_FILE_HEADER_BYTES, PcapParser } from './pcapParser';
 import { PcapngParser } from './pcapngParser';
 import { BlockType, BYTE_ORDER_MAGIC } from './pcapngTypes';
 import { headerCut, notACapture } from './recognise';
-import { openSource, type ByteSource } from './source';
+import { openSource, type ByteSource, type CaptureSource, type SourceDamage } from './source';
 
 /** A capture wholly in memory. */
 export interface Capture {
@@ -32,7 +32,7 @@ export class CaptureReader implements AsyncIterable<Frame> {
     private readonly list: ProblemList,
   ) {}
 
-  /** Where the bytes come from: the path, or `(bytes in memory)`. */
+  /** Where the bytes come from: the path, `(standard input)`, `(stream)` or `(bytes in memory)`. */
   get name(): string {
     return this.source.name;
   }
@@ -45,6 +45,11 @@ export class CaptureReader implements AsyncIterable<Frame> {
   /** Has the file header been read? Always, once {@link openCapture} has returned. */
   get infoKnown(): boolean {
     return this.parser.info !== undefined;
+  }
+
+  /** How the file was packed, if it was. */
+  get packed(): 'gzip' | 'zstd' | undefined {
+    return this.source.packed;
   }
 
   /** What was odd or damaged so far. */
@@ -79,6 +84,9 @@ export class CaptureReader implements AsyncIterable<Frame> {
     if (done) {
       this.ended = true;
       this.queue.finish();
+      const { damage, packed } = this.source;
+      const unpackedBytes = this.queue.offset + this.queue.available;
+      if (damage) this.list.add(damage.code, packed ?? 'capture', unpackedBytes, damage.message);
     } else this.queue.push(value);
     this.parser.parse(this.pending, this.ended);
   }
@@ -91,17 +99,19 @@ export class CaptureReader implements AsyncIterable<Frame> {
   /** Gives the file back; more than once does no harm. Iterating to the end closes too. */
   async close(): Promise<void> {
     this.ended = true;
-    await this.source.chunks.return?.(undefined);
+    await this.source.chunks.return(undefined);
   }
 }
 
 /**
- * Opens a pcap or pcapng file (either byte order, gzip too), or such bytes in memory.
+ * Opens a pcap or pcapng capture of either byte order: a file, standard input (`-`), bytes in memory, or a stream of
+ * bytes (a Readable). gzip and Zstandard are undone on the way, whatever the file's name.
  *
- * @throws NetssmError `file_unreadable`, `capture_empty`, `capture_not_recognised`, `capture_header_cut`,
- *   `gzip_damaged`: with the file's name and what it looks like instead.
+ * @throws NetssmError `file_unreadable`, `stdin_terminal`, `capture_empty`, `capture_not_recognised`,
+ *   `capture_header_cut`; `gzip_cut`, `gzip_damaged`, `zstd_cut`, `zstd_damaged`, `zstd_window` where nothing can be
+ *   unpacked: with the file's name, what it looks like instead, and what to do.
  */
-export async function openCapture(source: string | Uint8Array): Promise<CaptureReader> {
+export async function openCapture(source: CaptureSource): Promise<CaptureReader> {
   const bytes = await openSource(source);
   const queue = new ByteQueue();
   const list = new ProblemList();
@@ -113,18 +123,29 @@ export async function openCapture(source: string | Uint8Array): Promise<CaptureR
       else queue.push(value);
     }
     queue.finish();
+    if (bytes.damage && queue.available < 12) throw unpackError(bytes.name, bytes.damage);
     const reader = new CaptureReader(bytes, queue, chooseParser(bytes.name, queue, list), list);
     while (!reader.infoKnown && !reader.finished) await reader.advance();
-    if (!reader.infoKnown) throw headerCut(bytes.name, queue.available, PCAP_FILE_HEADER_BYTES);
+    if (!reader.infoKnown) {
+      if (bytes.damage) throw unpackError(bytes.name, bytes.damage);
+      throw headerCut(bytes.name, queue.available, PCAP_FILE_HEADER_BYTES);
+    }
     return reader;
   } catch (error) {
-    await bytes.chunks.return?.(undefined);
+    await bytes.chunks.return(undefined);
     throw error;
   }
 }
 
+function unpackError(name: string, damage: SourceDamage): NetssmError {
+  return new NetssmError(damage.code, `${name}: ${damage.message}`, {
+    context: { file: name },
+    hint: damage.hint,
+  });
+}
+
 /** Reads a whole capture into memory; for files that fit. Errors as {@link openCapture}. */
-export async function readCapture(source: string | Uint8Array): Promise<Capture> {
+export async function readCapture(source: CaptureSource): Promise<Capture> {
   const reader = await openCapture(source);
   const frames: Frame[] = [];
   for await (const batch of reader.batches()) for (const frame of batch) frames.push(frame);

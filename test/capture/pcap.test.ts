@@ -48,6 +48,9 @@ describe('pcap reader', () => {
       tsResolution: digits,
       linkTypes: [113],
       snapLen: 96,
+      interfaces: [{ linkType: 113, snapLen: 96, tsResolution: digits }],
+      comments: [],
+      skippedBlocks: {},
     });
     expect(frames.length).toBe(2);
     expect(frames[0]).toEqual({
@@ -160,7 +163,13 @@ describe('pcap reader', () => {
     ['one byte', [0xd4], 'capture_not_recognised', 'begins with d4'],
     ['a web page', [...Buffer.from('\n<!DOCTYPE html><html>')], 'capture_not_recognised', 'web page'],
     ['a zip archive', [0x50, 0x4b, 3, 4, 0, 0], 'capture_not_recognised', 'zip archive'],
-    ['a Zstandard file', [0x28, 0xb5, 0x2f, 0xfd, 0], 'capture_not_recognised', 'Zstandard'],
+    ['a Zstandard file of 5 bytes', [0x28, 0xb5, 0x2f, 0xfd, 0], 'zstd_cut', 'Zstandard'],
+    ['an xz file', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], 'capture_not_recognised', 'an xz file'],
+    ['a snoop file', [...Buffer.from('snoop\0\0\0\0\2')], 'capture_not_recognised', 'a Snoop capture'],
+    ['a Bluetooth log', [...Buffer.from('btsnoop\0\0\0\0\1')], 'capture_not_recognised', 'btsnoop'],
+    ['a hex dump', [...Buffer.from('0000  45 00 00 28 1c')], 'capture_not_recognised', 'hex dump'],
+    ['JSON', [...Buffer.from('[{"_index": 1}]')], 'capture_not_recognised', 'JSON'],
+    ['gzip twice', [...gzipSync(gzipSync('x'))], 'capture_not_recognised', 'gzip file inside another'],
     [
       'a Git LFS pointer',
       [...Buffer.from('version https://git-lfs.github.com/spec/v1\n')],
@@ -205,7 +214,7 @@ describe('pcap reader', () => {
     const { frames, problems } = await readCapture(packed.subarray(0, packed.length >> 1));
     expect(frames.length).toBeGreaterThan(20);
     expect(frames.length).toBeLessThan(30);
-    expect(problems.map((p) => p.code)).toEqual(['pcap_cut']);
+    expect(problems.map((p) => p.code)).toEqual(['gzip_cut', 'pcap_cut']);
   });
 
   it('can be left early', async () => {

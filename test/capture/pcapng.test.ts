@@ -47,6 +47,12 @@ describe('pcapng reader', () => {
         tsResolution: 9,
         linkTypes: [1, 101],
         snapLen: 96,
+        interfaces: [
+          { linkType: 1, snapLen: 0, tsResolution: 6 },
+          { linkType: 101, snapLen: 96, tsResolution: 9, name: 'eth' },
+        ],
+        comments: [],
+        skippedBlocks: { interface_statistics: 1, custom: 1 },
       });
       expect(frames).toEqual([
         {

@@ -126,10 +126,9 @@ function host4Test(node: FilterNode & { kind: 'host4' }, link: LinkState): Test 
   const { mask } = node;
   const under = (type: number, places: { src: number; dst: number }): Test => {
     const isType = typeTest(link, type);
-    const at =
-      (offset: number): Test =>
-      (view) =>
-        (view.u32(network + offset) & mask) >>> 0 === wanted;
+    // Like tcpdump, read no address to compare none of its bits.
+    const at = (offset: number): Test =>
+      mask === 0 ? () => true : (view) => (view.u32(network + offset) & mask) >>> 0 === wanted;
     const addresses = directed(node.direction, at(places.src), at(places.dst));
     return (view) => isType(view) && addresses(view);
   };

@@ -1,0 +1,94 @@
+import type { Transform } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { Chunks, SourceDamage } from './source';
+
+/**
+ * So many packed bytes are given to the decoder at once. gzip makes at most 1,032 bytes of one, so what has to be held
+ * stays below 17 MB, whatever the file.
+ */
+const SLICE_BYTES = 1 << 14;
+
+export function isGzip(start: Uint8Array): boolean {
+  return start[0] === 0x1f && start[1] === 0x8b;
+}
+
+/**
+ * Undoes gzip, all members of the file. Data that is cut or damaged gives what comes before, and is then reported.
+ */
+export async function* unpackGzip(chunks: Chunks, damaged: (damage: SourceDamage) => void): Chunks {
+  const pump = new TransformPump(createGunzip({ chunkSize: 1 << 17 }));
+  try {
+    for await (const chunk of chunks) {
+      for (let at = 0; at < chunk.length && !pump.error; at += SLICE_BYTES) {
+        await pump.push(chunk.subarray(at, at + SLICE_BYTES));
+        yield* pump.take();
+      }
+      if (pump.error) break;
+    }
+    if (!pump.error) await pump.end();
+    yield* pump.take();
+    if (pump.error) damaged(gzipDamage(pump.error));
+  } finally {
+    pump.close();
+    await chunks.return(undefined);
+  }
+}
+
+function gzipDamage(error: Error): SourceDamage {
+  if ((error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR') {
+    return {
+      code: 'gzip_cut',
+      message: 'the gzip data ends early: the file is cut',
+      hint: 'Copy the file again; what there is of it has been read.',
+    };
+  }
+  return {
+    code: 'gzip_damaged',
+    message: `the gzip data cannot be read further: ${error.message}`,
+    hint: 'Copy the file again, or unpack it with gunzip to see how far it goes.',
+  };
+}
+
+/** A decoder of node:zlib, given its input piece by piece, so that nothing it has made is lost when it fails. */
+export class TransformPump {
+  error?: Error;
+  private made: Uint8Array[] = [];
+  private wake: () => void = () => {};
+
+  constructor(private readonly stream: Transform) {
+    stream.on('data', (chunk: Uint8Array) => this.made.push(chunk));
+    stream.on('error', (error) => {
+      this.error = error;
+      this.wake();
+    });
+    stream.on('end', () => this.wake());
+    stream.on('close', () => this.wake());
+  }
+
+  /** Resolves when the bytes have been worked through, or the decoder has failed. */
+  push(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      this.stream.write(bytes, () => resolve());
+    });
+  }
+
+  /** Says that there is no more. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      this.stream.end();
+    });
+  }
+
+  /** What has been made since the last call. */
+  take(): Uint8Array[] {
+    const { made } = this;
+    this.made = [];
+    return made;
+  }
+
+  close(): void {
+    this.stream.destroy();
+  }
+}
