@@ -1,4 +1,6 @@
 import { formatNumber } from '../../util';
+import { DEFAULT_LAYOUT, defaultChecksums, LAYOUT_NAMES } from '../../tokens/layouts';
+import type { ChecksumOption } from '../../tokens/meta';
 import { newCommand, runAction, type Register } from '../command';
 import { share, wholeNumber } from '../options';
 import { Option } from 'commander';
@@ -7,7 +9,7 @@ interface TokenizeOptions {
   label?: string;
   labels?: string;
   layout: string;
-  checksums: 'keep' | 'zero';
+  checksums?: ChecksumOption;
   unit: 'session' | 'flow';
   out: string;
   validationShare: number;
@@ -19,7 +21,7 @@ interface TokenizeOptions {
 /** `netssm tokenize`. */
 export const registerTokenize: Register = (program, finish) => {
   newCommand(program, 'tokenize', 'captures -> dataset folder of token sequences', [
-    'netssm tokenize data/captures --checksums zero --out out/tokens    # the subfolders are the labels',
+    'netssm tokenize data/captures --out out/tokens    # the subfolders are the labels',
     'netssm tokenize day1.pcap day2.pcap --label office --out out/office',
     'netssm tokenize captures --labels labels.csv --layout paper-94 --out out/paper',
   ])
@@ -27,17 +29,14 @@ export const registerTokenize: Register = (program, finish) => {
     .addOption(new Option('--label <name>', 'one label for everything').conflicts('labels'))
     .option('--labels <file>', 'CSV with the columns path and label (and, if wanted, split)')
     .addOption(
-      new Option('--layout <name>', 'how packets become bytes')
-        .choices(['compact', 'paper-94'])
-        .default('compact'),
+      new Option('--layout <name>', 'how packets become bytes').choices(LAYOUT_NAMES).default(DEFAULT_LAYOUT),
     )
     .addOption(
       new Option(
         '--checksums <how>',
-        'checksum bytes as captured, or written as 0 and recomputed on decoding',
-      )
-        .choices(['keep', 'zero'])
-        .default('keep'),
+        'keep: as captured; drop (compact-rel) and zero (the others): left out or 0, and computed on decoding ' +
+          `(default: ${defaultChecksums(DEFAULT_LAYOUT)} in ${DEFAULT_LAYOUT}, else keep)`,
+      ).choices(['keep', 'zero', 'drop']),
     )
     .addOption(
       new Option('--unit <what>', 'what one sequence is').choices(['session', 'flow']).default('session'),
