@@ -28,10 +28,16 @@ export function getBits(data: Uint8Array, offset: number, field: BitField): numb
       return ((data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]) >>> 0;
     }
   }
-  let value = 0;
   const last = offset + ((bit + bits - 1) >>> 3);
+  const below = 7 - ((bit + bits - 1) & 7);
+  if (last === at) return (data[at] >>> below) & ((1 << bits) - 1);
+  let value = 0;
+  if (last - at < 4 && bits < 32) {
+    for (let i = at; i <= last; i++) value = (value << 8) | data[i];
+    return (value >>> below) & (2 ** bits - 1);
+  }
+  // Across five bytes, beyond what bit operations hold.
   for (let i = at; i <= last; i++) value = value * 256 + data[i];
-  const below = (last - offset + 1) * 8 - (bit + bits);
   return Math.floor(value / 2 ** below) % 2 ** bits;
 }
 
