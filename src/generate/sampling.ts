@@ -1,3 +1,4 @@
+import type { Layout } from '../tokens';
 import { NetssmError } from '../util';
 import type { Rng } from '../util';
 import { minP, repetitionPenalty, temperature, topK, topP } from './processors';
@@ -58,6 +59,15 @@ export function validateSampling(sampling: Sampling): Required<Sampling> {
   if (problems.length > 0)
     throw new NetssmError('sampling_invalid', `sampling: ${problems.join('; ')}`, { exitCode: 2 });
   return full;
+}
+
+/** What is allowed but hardly meant, in words. */
+export function samplingWarnings(sampling: Sampling, layout: Layout): string[] {
+  const penalty = sampling.repetitionPenalty ?? 1;
+  if (penalty <= 1 || !layout.stateful) return [];
+  return [
+    `repetition penalty ${penalty}: in layout ${layout.name} right packets repeat earlier tokens, so this makes wrong ones likely`,
+  ];
 }
 
 /**

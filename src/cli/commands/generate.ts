@@ -1,7 +1,8 @@
 import { formatDuration, NetssmError } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import { interruptible, type Io } from '../io';
-import { positiveNumber, positiveWhole, share, wholeNumber } from '../options';
+import { list, positiveNumber, positiveWhole, share, wholeNumber } from '../options';
+import type { GeneratedTrace } from '../../generate';
 
 interface GenerateOptions {
   model: string;
@@ -17,6 +18,10 @@ interface GenerateOptions {
   minP?: number;
   repetitionPenalty?: number;
   greedy?: boolean;
+  tries?: number;
+  repair?: boolean;
+  continueAfterEnd?: boolean;
+  rewriteAddresses?: string[];
   prompt?: string;
   promptPackets: number;
   jobs?: number;
@@ -28,7 +33,7 @@ export const registerGenerate: Register = (program, finish) => {
   newCommand(program, 'generate', 'sample new captures from a model', [
     'netssm generate --model demo --label web --packets 200 --count 3 --out out/generated',
     'netssm generate --model runs/first --label mqtt --count 10 --temperature 0.8 --top-p 0.95 --out out/mqtt',
-    'netssm generate --model demo --label web --prompt real.pcap --prompt-packets 10 --out out/continued',
+    'netssm generate --model demo --label web --prompt real.pcap --prompt-packets 1 --out out/continued',
   ])
     .option('--model <dir>', 'model or run folder; `demo` is the one that ships with netssm', 'demo')
     .option('--label <name>', 'what kind of traffic (default: every label of the model)')
@@ -43,12 +48,24 @@ export const registerGenerate: Register = (program, finish) => {
     .option('--min-p <p>', 'only tokens with at least this share of the likeliest one', share)
     .option('--repetition-penalty <r>', 'above 1 makes earlier tokens less likely', positiveNumber)
     .option('--greedy', 'always the likeliest token')
-    .option('--prompt <file>', 'continue this capture')
+    .option(
+      '--tries <n>',
+      'draw a packet that does not decode again, up to n times in all (default 100; 1: never, as in the paper)',
+      positiveWhole,
+    )
+    .option('--continue-after-end', 'never let the model end a capture')
+    .option('--repair', 'fix lengths and checksums, and count what was changed')
+    .option(
+      '--rewrite-addresses <subnet,...>',
+      'map all addresses into these subnets, e.g. 192.168.7.0/24,198.51.100.0/24',
+      list,
+    )
+    .option('--prompt <file>', 'continue the beginning of this capture')
     .option(
       '--prompt-packets <n>',
       'with --prompt: how many of its first packets are given',
       positiveWhole,
-      10,
+      1,
     )
     .option('--jobs <n>', 'processes at work at once', positiveWhole)
     .action((options: GenerateOptions) =>
@@ -57,8 +74,18 @@ export const registerGenerate: Register = (program, finish) => {
 };
 
 async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): Promise<number> {
-  const { generateTraces, loadModel, writeTraces } = await import('../../generate/index.js');
+  const {
+    firstTryRate,
+    generateTraces,
+    loadModel,
+    parseSubnet,
+    rewriteAddresses,
+    samplingWarnings,
+    writeTraces,
+  } = await import('../../generate/index.js');
   const { readCapture } = await import('../../capture/index.js');
+  const subnets = options.rewriteAddresses ?? [];
+  for (const subnet of subnets) parseSubnet(subnet); // an unusable one is said before anything is drawn
   const model = await loadModel(options.model);
   const labels = options.label === undefined ? model.labels : [options.label];
   const prompt = options.prompt && (await readCapture(options.prompt)).frames.slice(0, options.promptPackets);
@@ -73,12 +100,18 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
     repetitionPenalty: options.repetitionPenalty,
     greedy: options.greedy,
   };
+  for (const warning of samplingWarnings(sampling, model.layout)) io.note(`warning: ${warning}`);
+  const settings = {
+    tries: options.tries,
+    repair: options.repair,
+    continueAfterEnd: options.continueAfterEnd,
+  };
   const started = Date.now();
   const written = [];
   for (const label of labels) {
     if (signal.aborted) break;
     const progress = io.progress(`generate ${label}`);
-    const traces = await generateTraces({
+    let traces = await generateTraces({
       model,
       label,
       packets: options.packets,
@@ -86,18 +119,26 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
       count: options.count,
       seed: options.seed,
       sampling,
+      ...settings,
       prompt: prompt || undefined,
       jobs: options.jobs,
       onProgress: progress.report,
       signal,
     });
     progress.finish();
-    const files = writeTraces(options.out, traces, { model: options.model, seed: options.seed, sampling });
+    if (subnets.length > 0)
+      traces = traces.map((trace) => ({ ...trace, frames: rewriteAddresses(trace.frames, subnets).frames }));
+    const files = writeTraces(options.out, traces, {
+      model: options.model,
+      layout: model.layout.name,
+      seed: options.seed,
+      sampling,
+      ...settings,
+      ...(subnets.length > 0 && { rewriteAddresses: subnets }),
+      ...(options.prompt && { prompt: options.prompt, promptPackets: options.promptPackets }),
+    });
     for (const [i, trace] of traces.entries()) {
-      const refused = Object.entries(trace.report.refused);
-      const note =
-        refused.length > 0 ? `; not decodable: ${refused.map(([code, n]) => `${n} ${code}`).join(', ')}` : '';
-      io.print(`${files[i]}: ${trace.frames.length} packets, ${trace.report.tokens} tokens${note}`);
+      io.print(`${files[i]}: ${describe(trace)}`);
       written.push({
         file: files[i],
         label,
@@ -107,9 +148,35 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
       });
     }
   }
-  io.note(`${written.length} captures in ${formatDuration((Date.now() - started) / 1000)}`);
+  const reports = written.map(({ report }) => report);
+  const rate = firstTryRate(...reports);
+  const count = (key: 'packets' | 'skipped') =>
+    reports.reduce((sum, report) => sum + report[key], 0).toLocaleString('en');
+  io.print(
+    `${written.length} captures, ${count('packets')} packets generated` +
+      (rate === undefined ? '' : `, ${(100 * rate).toFixed(1)} % of them decoded at first try`) +
+      `, ${count('skipped')} given up; ${formatDuration((Date.now() - started) / 1000)}`,
+  );
   if (signal.aborted)
     io.note('Interrupted: what was finished is written. The same command and seed make the rest.');
-  io.result({ model: options.model, seed: options.seed, files: written, interrupted: signal.aborted });
+  io.result({
+    model: options.model,
+    seed: options.seed,
+    firstTryRate: rate ?? null,
+    files: written,
+    interrupted: signal.aborted,
+  });
   return written.length > 0 ? 0 : 1;
+}
+
+/** A capture in a line: its packets, where they come from, and why there are not more. */
+function describe({ frames, promptPackets, report }: GeneratedTrace): string {
+  const parts = [`${frames.length} packets`];
+  if (promptPackets > 0) parts.push(`${promptPackets} of them the prompt's`);
+  parts.push(`${report.tokens.toLocaleString('en')} tokens drawn`);
+  if (report.stopped === 'end') parts.push('ended by the model');
+  if (report.stopped === 'unusable') parts.push('given up: too few packets decode');
+  const refused = Object.entries(report.refused).sort((a, b) => b[1] - a[1]);
+  const codes = refused.map(([code, n]) => `${n} ${code}`).join(', ');
+  return parts.join(', ') + (codes === '' ? '' : `; runs that did not decode: ${codes}`);
 }
