@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '..';
 import { registerBench } from './commands/bench';
+import { registerData } from './commands/data';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerEvaluate } from './commands/evaluate';
@@ -17,6 +18,7 @@ import type { Register } from './command';
 const COMMANDS: readonly Register[] = [
   registerDemo,
   registerInspect,
+  registerData,
   registerTokenize,
   registerTrain,
   registerGenerate,

@@ -7,3 +7,13 @@ export { selectFrames, type SelectOptions } from './select';
 export { flowFrames, toSession, type Session } from './session';
 export { SlotTable } from './slotTable';
 export { notBefore, TcpTracker, type TcpClose, type TcpPhase, type TcpSegment } from './tcpState';
+export {
+  describeImport,
+  importCaptures,
+  type ImportedFile,
+  type ImportFailure,
+  type ImportInput,
+  type ImportManifest,
+  type ImportOptions,
+  type ImportResult,
+} from './importCaptures';

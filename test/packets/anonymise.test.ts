@@ -19,6 +19,7 @@ import {
   PrefixPreserving,
   TcpFlag,
   type EncodeLayer,
+  type Packet,
 } from '../../src/packets';
 import { NetssmError, projectRoot, Rng } from '../../src/util';
 
@@ -380,11 +381,14 @@ describe.skipIf(absent)('all shared captures (skipped where ../shared/data is ab
       for (const [i, frame] of (capture?.frames ?? []).entries()) {
         const out = a.frame(frame);
         if (!out) continue;
-        for (const pattern of identities(frame)) {
+        const packet = decodePacket(frame.data, frame.linkType, { wireLen: frame.wireLen });
+        for (const pattern of identities(frame, packet)) {
           checked++;
           if (holds(out.data, pattern))
             leaks.push(`${file} packet ${i + 1}: ${Buffer.from(pattern).toString('hex')}`);
         }
+        // A tunnel whose port is another is none any more.
+        if (packet.layers.filter(({ protocol }) => /^ipv[46]$/.test(protocol)).length !== 1) continue;
         before.clear();
         after.clear();
         before.add(frame);
@@ -395,15 +399,13 @@ describe.skipIf(absent)('all shared captures (skipped where ../shared/data is ab
           leaks.push(`${file} packet ${i + 1}: port`);
       }
     }
-    expect([...new Set(leaks.map((leak) => leak.replace(/ packet.*/, '')))]).toEqual([]);
     expect(leaks.slice(0, 10)).toEqual([]);
     expect(checked).toBeGreaterThan(700_000);
   });
 });
 
 /** The addresses of a frame that are not the same everywhere: hardware, IP, ARP, inside tunnels. */
-function identities(frame: Frame): Uint8Array[] {
-  const packet = decodePacket(frame.data, frame.linkType, { wireLen: frame.wireLen });
+function identities(frame: Frame, packet: Packet): Uint8Array[] {
   const found: Uint8Array[] = [];
   const take = (at: number, bytes: number): void => {
     const address = frame.data.subarray(at, at + bytes);

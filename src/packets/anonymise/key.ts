@@ -24,7 +24,7 @@ export class AnonymisationKey {
       this.master = randomBytes(32);
       return;
     }
-    const bytes = Buffer.from(typeof secret === 'string' ? secret.trim() : secret);
+    const bytes = trimmed(typeof secret === 'string' ? Buffer.from(secret) : secret);
     if (bytes.length < MIN_SECRET_BYTES) {
       throw new NetssmError(
         'anonymise_key_short',
@@ -51,4 +51,13 @@ export class AnonymisationKey {
   get fingerprint(): string {
     return this.derive('fingerprint').toString('hex', 0, 4);
   }
+}
+
+/** Without the white space at its ends: editors add some. */
+function trimmed(bytes: Uint8Array): Uint8Array {
+  const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 13);
+  let [from, to] = [0, bytes.length];
+  while (from < to && isSpace(bytes[from])) from++;
+  while (to > from && isSpace(bytes[to - 1])) to--;
+  return bytes.subarray(from, to);
 }
