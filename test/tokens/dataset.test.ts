@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writePcap } from '../../src/capture';
+import { writePcap, writePcapng } from '../../src/capture';
 import {
   buildDataset,
   collectInputs,
@@ -34,7 +34,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const build = (out: string, more: Partial<Parameters<typeof buildDataset>[0]> = {}): Promise<DatasetMeta> =>
-  buildDataset({ inputs: collectInputs(join(dir, 'captures')), out: join(dir, out), seed: 3, ...more });
+  buildDataset({
+    inputs: collectInputs(join(dir, 'captures')),
+    out: join(dir, out),
+    layout: 'compact',
+    seed: 3,
+    ...more,
+  });
 
 describe('buildDataset', () => {
   it('writes a folder that opens, with all counts', async () => {
@@ -93,6 +99,66 @@ describe('buildDataset', () => {
     expect(web.count).toBe(training.reduce((n, s) => n + s.packets - 1, 0));
     expect(web.quantiles[0]).toBe(1000);
     expect(web.quantiles.at(-1)).toBeGreaterThan(10000);
+  });
+
+  it('writes compact-rel without checksums unless told otherwise, one codec a sequence', async () => {
+    for (const unit of ['session', 'flow'] as const) {
+      const meta = await build(`relative-${unit}`, { layout: undefined, unit });
+      expect(meta).toMatchObject({ layout: 'compact-rel', checksums: 'drop' });
+      expect(meta.totals.packets).toBe(52);
+      expect(meta.totals.tokens / 52).toBeLessThan(unit === 'session' ? 26 : 45);
+      const data = openDataset(join(dir, `relative-${unit}`), { verify: true });
+      expect(data.layout).toMatchObject({ name: 'compact-rel', checksums: 'drop', stateful: true });
+      for (const i of data.sequences.keys()) {
+        const back = decodeTokens(data.tokens(i), data.vocabulary, data.layout);
+        expect(back.refusals).toEqual([]);
+        expect(back.packets).toHaveLength(data.sequences[i].packets);
+      }
+      data.close();
+    }
+    const keep = await build('relative-keep', { layout: 'compact-rel', checksums: 'keep' });
+    expect(keep.totals.tokens).toBeGreaterThan(52);
+    await expect(build('x', { layout: 'compact-rel', checksums: 'zero' })).rejects.toThrow('drop or keep');
+  });
+
+  it('keeps the link type of a sequence; frames of another one are refused and counted', async () => {
+    const folder = join(dir, 'raw', 'web');
+    mkdirSync(folder, { recursive: true });
+    const raw = capture(2).map((f) => ({ ...f, data: f.data.subarray(14), linkType: 101 }));
+    await writePcapng(join(folder, 'a.pcapng'), [raw[0], frame(tcp(40000, 80, 1)), ...raw.slice(1, 6)]);
+    for (const layout of ['compact-rel', 'compact']) {
+      const meta = await build('link', { inputs: collectInputs(join(dir, 'raw')), layout });
+      expect(meta.sequences).toMatchObject([{ linkType: 101, packets: 6 }]);
+      expect(meta.refusals).toEqual({ link_type: 1 });
+      const data = openDataset(join(dir, 'link'));
+      const { linkType } = data.sequences[0];
+      const back = decodeTokens(data.tokens(0), data.vocabulary, data.layout, { linkType });
+      expect(back.refusals).toEqual([]);
+      expect(back.packets.map((p) => p.linkType)).toEqual(Array(6).fill(101));
+      expect(back.packets[0].data.subarray(0, 4)).toEqual(raw[0].data.subarray(0, 4));
+      data.close();
+    }
+    const ethernet = await build('session', { layout: 'compact-rel' });
+    expect(ethernet.sequences.some((s) => 'linkType' in s)).toBe(false);
+  });
+
+  it('writes a capture whose snaplen cuts TCP options without options, and says so', async () => {
+    const folder = join(dir, 'cut', 'web');
+    mkdirSync(folder, { recursive: true });
+    const cut = capture(2).map((f) => ({ ...f, data: f.data.subarray(0, 60), wireLen: f.wireLen }));
+    await writePcap(join(folder, 'a.pcap'), cut);
+    const inputs = collectInputs(join(dir, 'cut'));
+    const meta = await build('cut-drop', { inputs, layout: 'compact-rel' });
+    expect(meta.sources[0].problems).toEqual({ tcp_options_cut: 6 });
+    const data = openDataset(join(dir, 'cut-drop'));
+    const { packets } = decodeTokens(data.tokens(0), data.vocabulary, data.layout);
+    // 20 bytes of options are gone from header and total length.
+    expect(packets.slice(0, 6).map((p) => [p.data.length, p.wireLen])).toEqual(Array(6).fill([54, 54]));
+    data.close();
+    // Kept as captured, byte for byte, where checksums are kept too.
+    const exact = await build('cut-keep', { inputs, layout: 'compact-rel', checksums: 'keep' });
+    expect(exact.sources[0].problems).toEqual({});
+    expect(exact.totals.tokens).toBeGreaterThan(3 * meta.totals.tokens);
   });
 
   it('takes damaged captures as far as they go, and says so', async () => {
