@@ -1,4 +1,4 @@
-// The JavaScript side of layers.h: recurrent layers, gradients of activations, steps of optimisers.
+// The JavaScript side of layers.h: recurrent layers, gradients of activations, losses, steps of optimisers.
 #include <napi.h>
 
 #include <string>
@@ -74,6 +74,22 @@ void activationGrad(const Napi::CallbackInfo& info) {
   kernels().activationGrad(kind, rows, columns, dy, y, dx, maybe(info, 4, columns));
 }
 
+// kind, target, x, out, rows, n
+void loss(const Napi::CallbackInfo& info) {
+  const int kind = opcode(info, 0, Losses);
+  const int64_t rows = count(info, 4), n = count(info, 5);
+  const float *target = floats(info, 1, rows * n), *x = floats(info, 2, rows * n);
+  kernels().loss(kind, rows, n, target, x, floats(info, 3, rows));
+}
+
+// kind, dy, target, x, dx, rows, n
+void lossGrad(const Napi::CallbackInfo& info) {
+  const int kind = opcode(info, 0, Losses);
+  const int64_t rows = count(info, 5), n = count(info, 6);
+  const float *dy = floats(info, 1, rows), *target = floats(info, 2, rows * n), *x = floats(info, 3, rows * n);
+  kernels().lossGrad(kind, rows, n, dy, target, x, floats(info, 4, rows * n));
+}
+
 // kind, hyper-parameters, w, g, a?, b?, c?, wOut, aOut?, bOut?, cOut?
 void optimizerStep(const Napi::CallbackInfo& info) {
   static const int slots[] = {0, 1, 2, 2};
@@ -107,6 +123,8 @@ void addLayers(Napi::Env env, Napi::Object exports) {
   add("rnnBackward", rnnBackward);
   add("activationGrad", activationGrad);
   add("optimizerStep", optimizerStep);
+  add("loss", loss);
+  add("lossGrad", lossGrad);
 }
 
 }  // namespace netssm

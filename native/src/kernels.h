@@ -91,6 +91,8 @@ struct Kernels {
   void (*rnnForward)(const Rnn&, const RnnForward&);
   void (*rnnBackward)(const Rnn&, const RnnBackward&);
   void (*optimizerStep)(const OptimizerStep&);
+  void (*loss)(int kind, int64_t rows, int64_t n, const float* target, const float* x, float* out);
+  void (*lossGrad)(int kind, int64_t rows, int64_t n, const float* dy, const float* target, const float* x, float* dx);
 };
 
 const Kernels* kernelsAvx512();

@@ -38,6 +38,9 @@ struct RnnBackward {
   float *dRecurrent, *dBias;                 // dBias may be null
 };
 
+// Losses of rows: the mean squared error; the cross-entropy of values that are divided by their sum first.
+enum Loss : int { SquaredError, CrossEntropy, Losses };
+
 enum Optimizer : int { Sgd, Momentum, RmsProp, Adam, Optimizers };
 
 // One step for n weights. Slots: momentum a; RMSProp mean square a, momentum b, mean gradient c (null unless centred);

@@ -206,10 +206,46 @@ void testOptimizer(Random& r) {
       }
 }
 
+void testLoss(Random& r) {
+  for (int kind = 0; kind < Losses; ++kind)
+    for (int64_t rows : {1, 7, 300})
+      for (int64_t n : {1, 10, 67}) {
+        Floats target = random(r, rows * n, 0, 1), x = random(r, rows * n, 0.01f, 1), out(rows), dy = random(r, rows), dx(rows * n);
+        kernels().loss(kind, rows, n, target.get(), x.get(), out.get());
+        kernels().lossGrad(kind, rows, n, dy.get(), target.get(), x.get(), dx.get());
+        const auto of = [&](int64_t i, const Doubles& v) {
+          double sum = 0, total = 0;
+          for (double d : v) sum += d;
+          for (int64_t j = 0; j < n; ++j) {
+            const double t = target[i * n + j], d = v[static_cast<size_t>(j)];
+            total += kind == SquaredError ? (d - t) * (d - t) / static_cast<double>(n) : -t * std::log(std::min(d / sum, 1 - 1e-7));
+          }
+          return total;
+        };
+        Doubles e, g;
+        for (int64_t i = 0; i < rows; ++i) {
+          Doubles v(x.get() + i * n, x.get() + (i + 1) * n);
+          e.push_back(of(i, v));
+          for (int64_t j = 0; j < n; ++j) {
+            double& value = v[static_cast<size_t>(j)];
+            const double old = value;
+            value = old + 1e-6;
+            const double up = of(i, v);
+            value = old - 1e-6;
+            g.push_back(dy[i] * (up - of(i, v)) / 2e-6);
+            value = old;
+          }
+        }
+        check("loss", out.get(), e);
+        check("loss gradient", dx.get(), g, 1e-4);
+      }
+}
+
 }  // namespace
 
 void testLayers(Random& r) {
   testRnn(r);
   testActivationGrad(r);
   testOptimizer(r);
+  testLoss(r);
 }

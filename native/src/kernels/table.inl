@@ -14,6 +14,7 @@
 #include "activation.inl"
 #include "rnn.inl"
 #include "optimizer.inl"
+#include "loss.inl"
 
 namespace netssm {
 namespace NETSSM_ISA {
@@ -28,6 +29,7 @@ static const Kernels table = {
     window::pool,          window::maxPoolGrad,        window::avgPoolGrad,
     causal::forward,       causal::gradient,
     activation::gradient,  rnn::forward,        rnn::backward,        optimizer::step,
+    loss::rows,            loss::rowsGrad,
 };
 
 }  // namespace NETSSM_ISA

@@ -113,6 +113,24 @@ export interface Addon {
     rows: number,
     columns: number,
   ): void;
+  /** Losses of the rows of x; kinds as in `native/src/layers.h`. */
+  loss(
+    kind: number,
+    target: Float32Array,
+    x: Float32Array,
+    out: Float32Array,
+    rows: number,
+    columns: number,
+  ): void;
+  lossGrad(
+    kind: number,
+    dy: Float32Array,
+    target: Float32Array,
+    x: Float32Array,
+    dx: Float32Array,
+    rows: number,
+    columns: number,
+  ): void;
   /** One step of an optimiser: 8 settings, weights, gradient, up to three slots, and where each of them goes. */
   optimizerStep(kind: number, settings: Float32Array, ...arrays: (Float32Array | null)[]): void;
   /** The number of threads that share a job; with an argument, sets it first. */

@@ -12,6 +12,7 @@ import { modelKernels } from './kernels/model';
 import { reduceKernels } from './kernels/reduce';
 import { installLayers } from './layers';
 import { denseKernels } from './layers/dense';
+import { lossKernels } from './layers/losses';
 import { recurrentKernels } from './layers/recurrent';
 
 /** Every kernel that runs natively, by tfjs's name. The rest is the cpu backend's. */
@@ -24,6 +25,7 @@ export const nativeKernels: NativeKernels = {
   ...modelKernels,
   ...reduceKernels,
   ...denseKernels,
+  ...lossKernels,
   ...recurrentKernels,
 };
 

@@ -233,6 +233,45 @@ describe.skipIf(!available)(`fused layers and optimisers${reason}`, () => {
     expect(plain[0]).toBeCloseTo(0.6, 1);
   });
 
+  type Loss = (target: Tensor, prediction: Tensor) => Tensor;
+  const compiled = (loss: unknown): Loss => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 4 })] });
+    model.compile({ optimizer: 'sgd', loss: loss as string });
+    return (model as unknown as { model: { lossFunctions: Loss[] } }).model.lossFunctions[0];
+  };
+
+  it.each([
+    ['meanSquaredError', [6, 4]],
+    ['meanSquaredError', [2, 3, 5]],
+    ['categoricalCrossentropy', [6, 4]],
+    ['categoricalCrossentropy', [50, 3, 70]],
+  ])('the loss %s of %j, and its gradient', async (name, shape) => {
+    const loss = compiled(name);
+    const rng = new Rng(9);
+    const [target, x, weight] = [
+      random(rng, shape, 'float32', 0, 1),
+      random(rng, shape, 'float32', 0, 1),
+      random(rng, shape.slice(0, -1)),
+    ];
+    x.values[1] = 0; // below the 1e-7 that tfjs keeps probabilities away from 0
+    const [plain, fused] = await both(() =>
+      tf.tidy(() => {
+        const f = (t: Tensor) => tf.sum(tf.mul(loss(make(target), t), make(weight))) as Scalar;
+        return [loss(make(target), make(x)), tf.grad(f)(make(x))].map(values);
+      }),
+    );
+    fused.forEach((v, i) => expect(v, `array ${i}`).toBeWithin(plain[i], 1e-5));
+    expect(await kernels(() => loss(make(target), make(x)))).toEqual(['FusedLoss']);
+    const ints = make({ ...target, dtype: 'int32', values: target.values.map(Math.round) });
+    expect(await kernels(() => loss(ints, make(x)))).not.toContain('FusedLoss');
+  });
+
+  it("a loss of the user's own stays, whatever it is called", async () => {
+    await tf.setBackend('native');
+    const meanSquaredError = (a: Tensor, b: Tensor) => tf.mean(tf.abs(tf.sub(a, b)), -1);
+    expect(compiled(meanSquaredError)).toBe(meanSquaredError);
+  });
+
   const models: Record<string, () => Sequential> = {
     dense: () =>
       tf.sequential({

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Tf } from '../index';
 import { callDense, type DenseLayer } from './dense';
+import { fuseLosses, type CompiledModel } from './losses';
 import { applyGradients, RULES, type Gradients, type OptimizerState } from './optimizers';
 import { callRecurrent, type CallArguments, type RecurrentLayer } from './recurrent';
 
@@ -18,13 +19,17 @@ const patched = new WeakSet<object>();
 let enabled = process.env['NETSSM_FUSED_LAYERS'] !== '0';
 
 /**
- * Switches the fused forms of `tf.layers.dense`, `simpleRNN`, `gru`, `lstm` and of the optimisers sgd, momentum, rmsprop
+ * Switches the fused forms of `tf.layers.dense`, `simpleRNN`, `gru`, `lstm`, of two losses and of the optimisers sgd, momentum, rmsprop
  * and adam on the engine `native` on or off, for everything that runs from now on; without argument only asks. On unless
  * the environment variable NETSSM_FUSED_LAYERS is 0.
  */
 export function fusedLayers(on: boolean = enabled): boolean {
   enabled = on;
   return enabled;
+}
+
+function active(tf: Tf): boolean {
+  return enabled && tf.getBackend() === 'native';
 }
 
 /** Replaces a method; `run` answers undefined for calls that the original has to take. */
@@ -37,7 +42,7 @@ function replace(
   const original = owner?.prototype[name] as Method | undefined;
   if (!owner || !original) return;
   owner.prototype[name] = function (this: object, ...args: unknown[]): unknown {
-    const result = enabled && tf.getBackend() === 'native' ? run(this, args) : undefined;
+    const result = active(tf) ? run(this, args) : undefined;
     return result === undefined ? original.apply(this, args) : result;
   };
 }
@@ -62,6 +67,11 @@ export function installLayers(tf: Tf): void {
   replace(tf, layer('Dense'), 'call', (self, [inputs, kwargs]) =>
     callDense(tf, self as DenseLayer, inputs as Tensor | Tensor[], kwargs as object),
   );
+  const { compile } = tf.LayersModel.prototype;
+  tf.LayersModel.prototype.compile = function (args): void {
+    compile.call(this, args);
+    fuseLosses(tf, this as unknown as CompiledModel, () => active(tf));
+  };
   const optimizers = {
     SGD: tf.SGDOptimizer,
     Momentum: tf.MomentumOptimizer,
