@@ -16,7 +16,8 @@ export function isGzip(start: Uint8Array): boolean {
  * Undoes gzip, all members of the file. Data that is cut or damaged gives what comes before, and is then reported.
  */
 export async function* unpackGzip(chunks: Chunks, damaged: (damage: SourceDamage) => void): Chunks {
-  const pump = new TransformPump(createGunzip({ chunkSize: 1 << 17 }));
+  // When it fails, the decoder keeps back what it has not yet filled a chunk with: small ones lose less.
+  const pump = new TransformPump(createGunzip({ chunkSize: 1 << 13 }));
   try {
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length && !pump.error; at += SLICE_BYTES) {
