@@ -26,6 +26,7 @@ from aiortc import (
     RTCSessionDescription,
     rtcrtpreceiver,
 )
+from aiortc.codecs import HEADER_EXTENSIONS
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 role, path = sys.argv[1:3]
@@ -40,6 +41,11 @@ class NullDecoder:
     def decode(self, encoded_frame):
         return []
 
+
+# aiortc 1.4 gives two header extensions of one bundle the same id, and then cannot read its own packets.
+for extension in HEADER_EXTENSIONS["video"]:
+    if extension.uri.endswith("abs-send-time"):
+        extension.id = 3
 
 rtcrtpreceiver.get_decoder = lambda codec: NullDecoder()
 

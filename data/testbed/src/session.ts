@@ -1,5 +1,5 @@
 /** One session from its seed: script, network, servers, capture, clients, verification, ground truth. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findFlows, type Flow } from './capture/flows';
 import { pcapngSection, readPcap } from './capture/pcap';
@@ -9,7 +9,7 @@ import type { TrafficClass } from './classes/types';
 import { ended, run, sleep, start, waitFor, type Running } from './lib/process';
 import { random } from './lib/random';
 import { drawConditions, type Conditions } from './net/conditions';
-import { buildNetwork, type WireCounts } from './net/network';
+import { buildNetwork, type Network, type WireCounts } from './net/network';
 import type { WireKind } from './net/wire';
 import type { ObjectRecord } from './programs/client';
 import type { Certificate } from './servers/certificates';
@@ -50,6 +50,8 @@ export interface Session {
   /** Starts a program at the client, or at the server. */
   client(command: string[], env?: Record<string, string>, extraPipes?: number): Running;
   serve(command: string[], env?: Record<string, string>): Running;
+  /** The address that server programs take when they do not bind to one; elsewise any of the servers'. */
+  serveFrom(address: string): Promise<void>;
   /** Waits until a TCP port is listened on at the server. */
   listening(port: number): Promise<void>;
   /** Runs one of our client programs (`programs/NAME`) with the session's script to its end. */
@@ -135,6 +137,9 @@ export async function runSession(
     }; // prettier-ignore
     kind.check?.(truth);
     return { section: pcapngSection(packets, id.id), truth };
+  } catch (error) {
+    if (process.env.TESTBED_KEEP) cpSync(folder, process.env.TESTBED_KEEP, { recursive: true });
+    throw error;
   } finally {
     await network.remove();
     rmSync(folder, { recursive: true, force: true });
@@ -149,7 +154,7 @@ interface ToolOptions {
   certificate: Certificate;
 }
 
-function sessionTools(network: { client: string; server: string }, options: ToolOptions): Session {
+function sessionTools(network: Network, options: ToolOptions): Session {
   const { folder, shared, script } = options;
   const log = join(folder, 'objects.jsonl');
   const ca = join(shared.folder, 'ca.crt');
@@ -165,6 +170,7 @@ function sessionTools(network: { client: string; server: string }, options: Tool
     },
     client: (command, env, extraPipes) => start(command, { netns: network.client, env, extraPipes }),
     serve: (command, env) => start(command, { netns: network.server, env }),
+    serveFrom: network.serveFrom,
     listening: (port) =>
       waitFor(
         async () => (await run(['ss', '-Hltn', `sport = :${port}`], { netns: network.server })) !== '',

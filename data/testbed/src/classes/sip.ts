@@ -8,8 +8,6 @@ interface SipScript {
   host: string;
   transport: 'udp' | 'tcp';
   codecs: string[];
-  /** Module of the first codec offered. */
-  ringSeconds: number;
   talkSeconds: number;
   callerPort: number;
   caller: string;
@@ -37,7 +35,6 @@ export const sip: TrafficClass = {
       host: rng.pick(names),
       transport: rng.pick(['udp', 'udp', 'tcp'] as const),
       codecs: rng.sample(Object.keys(CODECS), rng.integer(2, 5)),
-      ringSeconds: rng.uniform(0.3, 1.5),
       talkSeconds: rng.exponential(3, 0, 15) + 4,
       callerPort: rng.integer(5060, 5099),
       caller: `${rng.pick(['anna', 'ben', 'carla', 'dev', 'emil'])}${rng.integer(1, 999)}`,
@@ -48,6 +45,7 @@ export const sip: TrafficClass = {
   async serve(session) {
     const script = session.script as SipScript;
     const address = session.conditions.names[script.host][0];
+    await session.serveFrom(address); // the phone offers it for the voice
     const folder = writePhone(session, 'callee', address, 5060, script.callee, ';answermode=auto');
     const phone = session.serve(['baresip', '-4', '-f', folder]);
     await waitFor(() => phone.output().includes('baresip is ready'), 10, `the callee (${phone.output()}${phone.errors()})`);

@@ -21,6 +21,8 @@ export interface Network {
   server: string;
   /** The bottleneck's rate changes as the conditions say, counted from now. */
   startRateSteps(): void;
+  /** The address that the server's programs take when they do not bind to one. */
+  serveFrom(address: string): Promise<void>;
   /** What the relay did, towards the client and away from it; null with netem. */
   wireCounts(): Promise<WireCounts | null>;
   remove(): Promise<void>;
@@ -83,6 +85,13 @@ export async function buildNetwork(c: Conditions, options: NetworkOptions): Prom
     client,
     server,
     remove,
+    async serveFrom(address) {
+      // Programs look at the source of the default route, or at the interface's first address.
+      const others = [...c.servers, c.resolver].filter((other) => other !== address);
+      const lines = [`route replace ${defaultRoute(c, address)}`];
+      for (const word of ['del', 'add']) lines.push(...others.map((a) => `addr ${word} ${a}/32 dev eth0`));
+      await run(['ip', '-n', server, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+    },
     startRateSteps() {
       for (const { atSeconds, factor } of c.rateSteps)
         timers.push(setTimeout(() => void changeRate(c.downMbit * factor), atSeconds * 1000));
@@ -116,6 +125,10 @@ const sum = (a: WireCounts, b: WireCounts): WireCounts => ({
 
 const tbf = (mbit: number, queueMs: number): string[] =>
   `tbf rate ${Math.round(mbit * 1000)}kbit burst 8kb latency ${queueMs}ms`.split(' ');
+
+/** The server's way to the client; the last router is `100.64.N.1`. */
+const defaultRoute = (c: Conditions, source: string): string =>
+  `default via 100.64.${c.hops - 1}.1 dev eth0 src ${source} congctl ${c.congestion}`;
 
 interface Nodes {
   client: string;
@@ -172,15 +185,22 @@ function script(c: Conditions, { client, routers, relay, server, all, wire }: No
   routers.forEach((router, i) => {
     const next = i < last ? routers[i + 1] : server;
     const [near, far] = [`100.64.${i}.1`, `100.64.${i}.2`];
-    const back = next === server ? `default via ${near} congctl ${c.congestion}` : `${c.client}/32 via ${near}`;
-    lines.push(
-      `ip -n ${router} addr add ${near}/30 dev wan`,
-      `ip -n ${next} addr add ${far}/30 dev ${next === server ? 'eth0' : 'lan'}`,
-      `ip -n ${router} route add default via ${far}`,
-      `ip -n ${next} route add ${back}`,
-    );
+    lines.push(`ip -n ${router} addr add ${near}/30 dev wan`);
+    if (next === server) {
+      // The server has no other addresses than its public ones; the last router finds each by ARP.
+      for (const address of [...c.servers, c.resolver]) lines.push(`ip -n ${server} addr add ${address}/32 dev eth0`);
+      lines.push(
+        `ip -n ${router} route add default dev wan`,
+        `ip -n ${server} route add ${near}/32 dev eth0`,
+        `ip -n ${server} route add ${defaultRoute(c, c.servers[0])}`,
+      );
+    } else
+      lines.push(
+        `ip -n ${next} addr add ${far}/30 dev lan`,
+        `ip -n ${router} route add default via ${far}`,
+        `ip -n ${next} route add ${c.client}/32 via ${near}`,
+      );
   });
-  for (const address of [...c.servers, c.resolver]) lines.push(`ip -n ${server} addr add ${address}/32 dev lo`);
   lines.push(
     `tc -n ${routers[0]} qdisc add dev lan root ${tbf(c.downMbit, c.queueMs).join(' ')}`,
     `tc -n ${client} qdisc add dev eth0 root ${tbf(c.upMbit, c.queueMs).join(' ')}`,
