@@ -30,11 +30,23 @@ const COMMANDS: readonly Register[] = [
   registerDoctor,
 ];
 
+/** `netssm inspect --packets x.pcap | head` ends when head has enough: that is no error. */
+function endWithReader(): void {
+  if (process.stdout.listeners('error').includes(onStdoutError)) return;
+  process.stdout.on('error', onStdoutError);
+}
+
+function onStdoutError(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+}
+
 /**
  * Runs one command line and returns the exit code: 0 success, 1 a failed run, 2 unusable arguments.
  * @param argv the arguments after `netssm`
  */
 export async function main(argv: readonly string[]): Promise<number> {
+  endWithReader();
   let code = 0;
   const program = new Command('netssm')
     .description('Packet captures in, a trained Mamba, captures out, judged against the real ones.')

@@ -17,3 +17,12 @@ export {
   type ImportOptions,
   type ImportResult,
 } from './importCaptures';
+export {
+  emptyInspection,
+  inspectCapture,
+  type InspectedCapture,
+  type InspectOptions,
+  type ProblemExample,
+} from './inspect';
+export { inspectCaptures, type InspectManyOptions } from './inspectMany';
+export { listPackets, packetLine, timeOfDay, type ListedPacket } from './listPackets';

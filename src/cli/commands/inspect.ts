@@ -1,28 +1,30 @@
-import { formatBytes, formatDuration, NetssmError, ProblemCounter } from '../../util';
+import { formatBytes, formatDuration, NetssmError } from '../../util';
+import type { InspectedCapture, ListedPacket, SelectOptions } from '../../flows';
 import { newCommand, runAction, type Register } from '../command';
 import type { Io } from '../io';
+import { positiveWhole, wholeNumber } from '../options';
 
-/** One capture's row; the first six keys are what --json promises. */
-interface InspectedFile {
-  file: string;
-  packets: number;
-  /** On the wire: the records' original lengths added up. */
-  bytes: number;
-  linkTypes: number[];
-  /** Conversations: bidirectional five-tuples, a TCP connection that is opened anew counting anew. */
-  flows: number;
-  problems: Record<string, number>;
-  /** Bytes that the file really holds of these packets. */
-  capturedBytes: number;
-  seconds: number;
-  format: string;
-  /** Packets by the name of their innermost decoded protocol. */
-  protocols: Record<string, number>;
-  /** Of the TCP flows: all, those whose handshake is there, those that were closed by FIN or RST. */
-  tcp: { flows: number; handshakes: number; closed: number };
-  /** Flows counted before their end because too many were open; such a flow may be counted twice. */
-  evictedFlows: number;
-  error?: { code: string; message: string };
+interface InspectCommandOptions {
+  filter?: string;
+  from?: string;
+  to?: string;
+  skip?: number;
+  count?: number;
+  jobs?: number;
+  problems?: number | true;
+  packets?: number | true;
+  show?: number;
+  json?: boolean;
+}
+
+/** A packet as --packets --json lists it. */
+interface PacketRow {
+  packet: number;
+  tsMicros: number;
+  wireLen: number;
+  capturedLen: number;
+  summary: string;
+  problems: string[];
 }
 
 /** `netssm inspect`. */
@@ -30,118 +32,196 @@ export const registerInspect: Register = (program, finish) => {
   newCommand(program, 'inspect', 'packets, flows, protocols and problems of captures', [
     'netssm inspect trace.pcap',
     'netssm inspect --json data/captures | jq .files[0]',
+    "netssm inspect trace.pcap --filter 'tcp port 443' --from 10 --to 20 --packets",
+    'netssm inspect trace.pcap --show 17',
+    'netssm inspect --problems captures/',
+    'tcpdump -w - -c 1000 | netssm inspect -',
   ])
-    .argument('<captures...>', 'capture files or folders of them')
-    .action((captures: string[], options: { json?: boolean }) =>
-      runAction(options, finish, (io) => inspectAll(captures, io)),
+    .argument('<captures...>', 'capture files or folders of them; - for standard input')
+    .option('--filter <expression>', 'only packets for which this holds, in the words of tcpdump')
+    .option('--from <time>', 'only from this time on: seconds after the first packet, or ISO 8601 (UTC)')
+    .option('--to <time>', 'only before this time')
+    .option('--skip <n>', 'pass over so many of the packets that remain', wholeNumber)
+    .option('--count <n>', 'take at most so many of them', wholeNumber)
+    .option('--jobs <n>', 'files read at once (default: one a core)', positiveWhole)
+    .option(
+      '--problems [n]',
+      'first places of each kind of problem: packet, byte, what is wrong (default: 3)',
+      positiveWhole,
+    )
+    .option(
+      '--packets [n]',
+      'one line a packet, like tcpdump, for the first n packets (default: all)',
+      positiveWhole,
+    )
+    .option('--show <n>', 'all fields and the bytes of packet n of the file', positiveWhole)
+    .action((captures: string[], options: InspectCommandOptions) =>
+      runAction(options, finish, (io) => inspect(captures, options, io)),
     );
 };
 
-async function inspectAll(captures: string[], io: Io): Promise<number> {
-  const { listCaptures } = await import('../../capture/index.js');
-  const rows: InspectedFile[] = [];
+async function inspect(captures: string[], options: InspectCommandOptions, io: Io): Promise<number> {
+  const { filter, from, to, skip, count } = options;
+  const selection: SelectOptions = { filter, from, to, skip, count };
+  const { selectFrames } = await import('../../flows/index.js');
+  // Unusable words end the run before any file is read.
+  selectFrames(selection);
+  if (options.show !== undefined) return showPacket(captures, options.show, io);
+  if (options.packets !== undefined) return printPackets(captures, options.packets, selection, io);
+  return inspectAll(captures, options, selection, io);
+}
+
+async function inspectAll(
+  captures: string[],
+  options: InspectCommandOptions,
+  selection: SelectOptions,
+  io: Io,
+): Promise<number> {
+  const { inspectCaptures, emptyInspection } = await import('../../flows/index.js');
   const errors: NetssmError[] = [];
-  const failed = (file: string, error: unknown): void => {
-    if (!(error instanceof NetssmError)) throw error;
+  const note = (error: NetssmError): void => {
     errors.push(error);
     io.note(`${error.message}${error.hint ? `\nHint: ${error.hint}` : ''}`);
-    rows.push({ ...emptyRow(file), error: { code: error.code, message: error.message } });
   };
-  const files: string[] = [];
-  for (const argument of captures) {
-    try {
-      files.push(...listCaptures(argument));
-    } catch (error) {
-      failed(argument, error);
-    }
-  }
+  const { files, unusable } = await listAll(captures, note);
   const progress = io.progress('inspect');
-  let packets = 0;
-  for (const [i, file] of files.entries()) {
-    const report = (row: InspectedFile): void =>
-      progress.report({
-        done: packets + row.packets,
-        unit: 'packets',
-        detail: `file ${i + 1} of ${files.length}`,
-      });
-    try {
-      const row = await inspectFile(file, report);
-      packets += row.packets;
-      rows.push(row);
-    } catch (error) {
-      failed(file, error);
-    }
-  }
+  const examples = options.problems === true ? 3 : options.problems;
+  const inspected = await inspectCaptures(files, {
+    ...selection,
+    examples,
+    jobs: options.jobs,
+    onProgress: progress.report,
+    onError: (_file, error) => note(error),
+  });
   progress.finish();
+  const rows = [
+    ...unusable.map(({ file, error }) => ({
+      ...emptyInspection(file),
+      error: { code: error.code, message: error.message },
+    })),
+    ...inspected,
+  ];
   const read = rows.filter((row) => !row.error);
   if (read.length === 1) printDetails(read[0], io);
   else if (read.length > 1) await printTable(read, io);
+  if (examples !== undefined) for (const row of read) printExamples(row, io);
   io.result({ files: rows });
   if (rows.some((row) => row.packets > 0)) return 0;
   return errors.length === rows.length && errors.every((error) => error.exitCode === 2) ? 2 : 1;
 }
 
-function emptyRow(file: string): InspectedFile {
+interface Unusable {
+  file: string;
+  error: NetssmError;
+}
+
+/** The captures below all arguments, and the arguments that cannot be used. */
+async function listAll(
+  captures: readonly string[],
+  note: (error: NetssmError) => void,
+): Promise<{ files: string[]; unusable: Unusable[] }> {
+  const { listCaptures } = await import('../../capture/index.js');
+  const files: string[] = [];
+  const unusable: Unusable[] = [];
+  for (const argument of captures) {
+    try {
+      files.push(...listCaptures(argument));
+    } catch (error) {
+      if (!(error instanceof NetssmError)) throw error;
+      unusable.push({ file: argument, error });
+      note(error);
+    }
+  }
+  return { files, unusable };
+}
+
+/** --packets: one line each while they are read; with --json as rows. */
+async function printPackets(
+  captures: string[],
+  limit: number | true,
+  selection: SelectOptions,
+  io: Io,
+): Promise<number> {
+  const { listPackets, packetLine } = await import('../../flows/index.js');
+  const { summarize } = await import('../../packets/index.js');
+  const fail = (error: NetssmError): never => {
+    throw error;
+  };
+  const { files } = await listAll(captures, fail);
+  const listed: { file: string; packets: PacketRow[] }[] = [];
+  let total = 0;
+  for (const file of files) {
+    if (files.length > 1) io.print(`${file}:`);
+    const rows: PacketRow[] = [];
+    let n = 0;
+    for await (const item of listPackets(file, selection)) {
+      if (limit !== true && n >= limit) break;
+      n++;
+      if (io.json) rows.push(rowOf(item, summarize(item.packet)));
+      else io.print(packetLine(item));
+    }
+    total += n;
+    listed.push({ file, packets: rows });
+  }
+  io.result({ files: listed });
+  return total > 0 ? 0 : 1;
+}
+
+function rowOf({ number, frame, packet }: ListedPacket, summary: string): PacketRow {
   return {
-    file,
-    packets: 0,
-    bytes: 0,
-    linkTypes: [],
-    flows: 0,
-    problems: {},
-    capturedBytes: 0,
-    seconds: 0,
-    format: 'unknown',
-    protocols: {},
-    tcp: { flows: 0, handshakes: 0, closed: 0 },
-    evictedFlows: 0,
+    packet: number,
+    tsMicros: frame.tsMicros,
+    wireLen: frame.wireLen,
+    capturedLen: frame.data.length,
+    summary,
+    problems: packet.problems.map((problem) => problem.code),
   };
 }
 
-async function inspectFile(file: string, report: (row: InspectedFile) => void): Promise<InspectedFile> {
-  const { openCapture } = await import('../../capture/index.js');
-  const { decodePacket } = await import('../../packets/index.js');
-  const { FlowTable } = await import('../../flows/index.js');
-  const reader = await openCapture(file);
-  const row = emptyRow(file);
-  const problems = new ProblemCounter(0);
-  const flows = new FlowTable({
-    maxFlows: 100_000,
-    onFlow: (flow) => {
-      row.flows++;
-      if (!flow.tcp) return;
-      row.tcp.flows++;
-      if (flow.tcp.handshake) row.tcp.handshakes++;
-      if (flow.tcp.closed !== 'none') row.tcp.closed++;
-    },
-  });
-  let first = Infinity;
-  let last = -Infinity;
-  for await (const frame of reader) {
-    row.packets++;
-    row.bytes += frame.wireLen;
-    row.capturedBytes += frame.data.length;
-    first = Math.min(first, frame.tsMicros);
-    last = Math.max(last, frame.tsMicros);
-    const packet = decodePacket(frame.data, frame.linkType);
-    problems.addAll(packet.problems);
-    const innermost = packet.layers[packet.layers.length - 1]?.protocol ?? 'unknown';
-    row.protocols[innermost] = (row.protocols[innermost] ?? 0) + 1;
-    flows.add(frame, row.packets - 1, packet);
-    if (row.packets % 2048 === 0) report(row);
+/** --show: the tree of one packet's fields, and its bytes. */
+async function showPacket(captures: string[], wanted: number, io: Io): Promise<number> {
+  const { listPackets, packetLine } = await import('../../flows/index.js');
+  const { hexdump, show } = await import('../../packets/index.js');
+  const fail = (error: NetssmError): never => {
+    throw error;
+  };
+  const { files } = await listAll(captures, fail);
+  if (files.length !== 1) {
+    throw new NetssmError('show_one_file', `--show looks into one file; these are ${files.length}`, {
+      exitCode: 2,
+      hint: 'Name the capture that holds the packet.',
+    });
   }
-  report(row);
-  problems.addAll(reader.problems);
-  row.linkTypes = [...reader.info.linkTypes];
-  row.format = reader.info.format;
-  flows.finish();
-  row.evictedFlows = flows.evicted;
-  row.seconds = row.packets > 0 ? (last - first) / 1e6 : 0;
-  row.problems = problems.toJSON();
-  return row;
+  let last = 0;
+  for await (const item of listPackets(files[0], { skip: wanted - 1, count: 1 })) {
+    last = item.number;
+    const { frame, packet } = item;
+    io.print(`${packetLine(item)}\n`);
+    io.print(show(packet));
+    io.print(`\n${hexdump(frame.data)}`);
+    const { layers, problems, payloadOffset, linkType } = packet;
+    const bytes = Buffer.from(frame.data).toString('hex');
+    io.result(
+      plain({ ...rowOf(item, packetLine(item).trim()), linkType, layers, problems, payloadOffset, bytes }),
+    );
+  }
+  if (last > 0) return 0;
+  throw new NetssmError('packet_missing', `${files[0]} has no packet ${wanted}`, {
+    exitCode: 2,
+    hint: 'netssm inspect FILE says how many there are; packets are counted from 1.',
+  });
 }
 
-function printDetails(row: InspectedFile, io: Io): void {
+/** Fields as JSON can hold them: bytes in hexadecimal, large numbers as text. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
+}
+
+function printDetails(row: InspectedCapture, io: Io): void {
   const names = Object.entries(row.protocols).sort((a, b) => b[1] - a[1]);
   io.print(row.file);
   io.print(
@@ -156,15 +236,27 @@ function printDetails(row: InspectedFile, io: Io): void {
   }
   const problems = Object.entries(row.problems);
   if (problems.length > 0) io.print(`  problems:  ${problems.map(([code, n]) => `${code} ${n}`).join(', ')}`);
+  if (row.evictedFlows > 0)
+    io.print(`  flows:     ${row.evictedFlows} were counted before their end: too many were open at once`);
 }
 
-async function printTable(rows: InspectedFile[], io: Io): Promise<void> {
+/** The first places of each problem. */
+function printExamples(row: InspectedCapture, io: Io): void {
+  for (const [code, examples] of Object.entries(row.problemExamples ?? {})) {
+    io.print(`${row.file}: ${code}, ${row.problems[code]} times`);
+    for (const { packet, offset, message } of examples) {
+      io.print(`  ${packet === undefined ? 'file' : `packet ${packet}`}, byte ${offset}: ${message}`);
+    }
+  }
+}
+
+async function printTable(rows: InspectedCapture[], io: Io): Promise<void> {
   const { textTable } = await import('../../notebook/index.js');
-  const sum = (pick: (row: InspectedFile) => number): number =>
+  const sum = (pick: (row: InspectedCapture) => number): number =>
     rows.reduce((total, row) => total + pick(row), 0);
   const line = (
     name: string,
-    pick: (get: (row: InspectedFile) => number) => number,
+    pick: (get: (row: InspectedCapture) => number) => number,
     rest: string[],
   ): string[] => [
     name,
