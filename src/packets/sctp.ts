@@ -10,7 +10,7 @@ import { IpProtocol } from './pseudoHeader';
 //   +-------------------------------+-------------------------------+
 //  4|                       verification tag                        |
 //   +---------------------------------------------------------------+
-//  8|                      checksum (CRC32c)                        |
+//  8|         checksum (CRC32c; Adler-32 in RFC 2960)               |
 //   +---------------------------------------------------------------+
 
 export const SCTP_FIELDS = {
@@ -44,7 +44,7 @@ export const sctpProtocol: Protocol<'sctp', SctpFields> = {
       return undefined;
     }
     const fields = readFields(bytes, offset, SCTP_FIELDS);
-    if (complete && sctpChecksum(bytes, offset, end) !== fields.checksum) {
+    if (complete && !isRight(fields.checksum, bytes, offset, end)) {
       problem('sctp_checksum_wrong', offset + 8, `checksum 0x${fields.checksum.toString(16)} is wrong`);
     }
     return { fields, length: SCTP_HEADER_BYTES };
@@ -62,6 +62,22 @@ export const sctpProtocol: Protocol<'sctp', SctpFields> = {
     return `SCTP ${sourcePort} > ${destinationPort}, tag 0x${verificationTag.toString(16)}`;
   },
 };
+
+/** CRC32c, or the Adler-32 of RFC 2960 that came before it (RFC 3309). */
+function isRight(checksum: number, bytes: Uint8Array, start: number, end: number): boolean {
+  return sctpChecksum(bytes, start, end) === checksum || adler32(bytes, start, end) === checksum;
+}
+
+/** RFC 1950, section 9, with the checksum's own four bytes as zeros. */
+function adler32(bytes: Uint8Array, start: number, end: number): number {
+  let a = 1;
+  let b = 0;
+  for (let i = start; i < end; i++) {
+    if (i < start + 8 || i >= start + 12) a = (a + bytes[i]) % 65521;
+    b = (b + a) % 65521;
+  }
+  return b * 65536 + a;
+}
 
 /** CRC32c (RFC 9260, appendix A) with the checksum's own four bytes as zeros, its bytes in the order of the header. */
 function sctpChecksum(bytes: Uint8Array, start: number, end: number): number {
