@@ -3,6 +3,7 @@ import { ciscoHdlcProtocol } from './ciscoHdlc';
 import { dhcpProtocol } from './dhcp';
 import { dnsProtocol } from './dns';
 import { ethernetProtocol } from './ethernet';
+import { fddiProtocol } from './fddi';
 import { geneveProtocol } from './geneve';
 import { greProtocol } from './gre';
 import { gtpuProtocol } from './gtpu';
@@ -23,6 +24,7 @@ import { linuxSll2Protocol, linuxSllProtocol } from './linuxCooked';
 import { llcProtocol } from './llc';
 import { loopbackProtocol } from './loopback';
 import { mplsProtocol } from './mpls';
+import { nflogProtocol } from './nflog';
 import { pppProtocol } from './ppp';
 import { pppoeProtocol } from './pppoe';
 import type { Protocol } from './protocol';
@@ -55,6 +57,8 @@ export const BUILT_IN: readonly Protocol[] = [
   pppProtocol,
   pppoeProtocol,
   ciscoHdlcProtocol,
+  fddiProtocol,
+  nflogProtocol,
   mplsProtocol,
   // Network.
   arpProtocol,

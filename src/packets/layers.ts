@@ -11,6 +11,8 @@ import type { IgmpFields } from './igmp';
 import type { SctpFields } from './sctp';
 import type { GreFields } from './gre';
 import type { VxlanFields } from './vxlan';
+import type { FddiFields } from './fddi';
+import type { NflogFields } from './nflog';
 import type { GeneveFields } from './geneve';
 import type { GtpuFields } from './gtpu';
 import type { DnsFields } from './dns';
@@ -52,6 +54,8 @@ export interface LayerFields {
   pppoe: PppoeFields;
   ppp: PppFields;
   cisco_hdlc: CiscoHdlcFields;
+  fddi: FddiFields;
+  nflog: NflogFields;
   radiotap: RadiotapFields;
   ieee80211: Ieee80211Fields;
   icmp: IcmpFields;

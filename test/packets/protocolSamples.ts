@@ -404,6 +404,16 @@ export const protocolSamples: ProtocolSample[] = [
   on(9)('PPP', [layer('ppp'), ...inner], count(5)),
   on(50)('PPP in HDLC framing, IPv6', [layer('ppp', { address: 0xff }), ip6, udp(1, 2)], count(5)),
   on(104)('Cisco HDLC', [layer('cisco_hdlc'), ...inner], count(5)),
+  on(10)(
+    'FDDI',
+    [
+      layer('fddi', { source: A, destination: B }),
+      layer('llc', { organization: 0, etherType: 0x0800 }),
+      ...inner,
+    ],
+    count(5),
+  ),
+  on(239)('NFLOG', [layer('nflog', { resourceId: 5 }), ...inner], count(5)),
   on(113)('Linux cooked', [layer('linux_sll', { address: '00005e0053010000' }), ...inner], count(5)),
   on(276)(
     'Linux cooked, version 2',

@@ -138,6 +138,9 @@ export const TSHARK_FIELDS: Record<string, Names> = {
     length: 'pppoe.payload_length',
   },
   cisco_hdlc: { address: 'chdlc.address', control: 'chdlc.control', protocolType: 'chdlc.protocol' },
+  // tshark takes the bits of FDDI addresses to be reversed.
+  fddi: { frameControl: 'fddi.fc' },
+  nflog: { family: 'nflog.family', version: 'nflog.version', resourceId: 'nflog.res_id' },
   linux_sll: sll,
   linux_sll2: { ...sll, interfaceIndex: 'sll.ifindex' },
   loopback: { family: 'null.family' },
