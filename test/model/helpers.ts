@@ -3,6 +3,8 @@ import { initWeights, type LayerState, type MambaConfig, type Weights } from '..
 import { Rng } from '../../src/util';
 import type { TF } from '../../src/tensor';
 
+export { engines } from '../tensor/presentEngines';
+
 /** A model small enough to compare number by number; nothing in it is a power of two by accident. */
 export function tinyConfig(
   changes: Partial<MambaConfig['ssm_cfg']> & { n_layer?: number } = {},

@@ -11,10 +11,11 @@ import {
   useEngine,
   type TF,
 } from '../../src/tensor';
+import { engines } from './presentEngines';
 
 const values = (t: Tensor) => t.dataSync() as Float32Array;
 
-describe.each(['wasm', 'cpu'] as const)('operations with gradients of their own, engine %s', (name) => {
+describe.each(engines)('operations with gradients of their own, engine %s', (name) => {
   let tf: TF;
   beforeAll(async () => {
     tf = (await useEngine(name)).tf;
