@@ -21,8 +21,30 @@
 namespace netssm {
 namespace {
 
-// A job is published under `mutex` with a new `epoch`. Workers claim task numbers with `next`; `working` counts the
-// threads inside the job, and the caller leaves when it is zero and no task is left to claim.
+constexpr int kMaxThreads = 256;
+
+// The tasks that one thread has still to do: [begin, end), begin in the upper half. The owner takes from the front and
+// others, when they have nothing left, from the back. Calls of the same shape so give a thread the same part of an
+// array again, which may still lie in its own cache.
+struct alignas(64) Share {
+  std::atomic<uint64_t> range{0};
+
+  void set(uint64_t begin, uint64_t end) { range.store(begin << 32 | end, std::memory_order_relaxed); }
+  // A task number, or -1 when nothing is left.
+  int64_t take(bool front) {
+    uint64_t r = range.load(std::memory_order_relaxed);
+    for (;;) {
+      const uint64_t begin = r >> 32, end = r & 0xffffffffu;
+      if (begin >= end) return -1;
+      const uint64_t left = front ? (begin + 1) << 32 | end : begin << 32 | (end - 1);
+      if (range.compare_exchange_weak(r, left, std::memory_order_relaxed))
+        return static_cast<int64_t>(front ? begin : end - 1);
+    }
+  }
+};
+
+// A job is published under `mutex` with a new `epoch`. Threads take task numbers from `shares`; `working` counts the
+// workers inside the job, and the caller leaves when it is zero and no task is left to take.
 struct Pool {
   std::mutex owner;  // held by the caller for the length of a job, and by shutdown
   std::mutex mutex;
@@ -31,14 +53,14 @@ struct Pool {
   std::atomic<uint64_t> epoch{0};
   std::atomic<bool> stop{false};
   std::atomic<int> working{0};
-  std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   std::exception_ptr error;  // the first failure of the job, written by whoever set `failed`
   int sleepers = 0;  // guarded by mutex
   bool open = false;  // guarded by mutex: a job is there to be joined
-  int64_t tasks = 0;
+  int threads = 1;    // that share the job
   TaskFn fn = nullptr;
   void* context = nullptr;
+  Share shares[kMaxThreads];
 };
 
 Pool& pool() {
@@ -53,19 +75,21 @@ std::atomic<int>& wanted() {
 
 thread_local bool insideJob = false;
 
-void claimTasks(Pool& p, TaskFn fn, void* context, int64_t tasks) {
-  for (;;) {
-    const int64_t t = p.next.fetch_add(1, std::memory_order_relaxed);
-    if (t >= tasks) return;
-    try {
-      fn(context, t);
-    } catch (...) {
-      if (!p.failed.exchange(true)) p.error = std::current_exception();
+// Thread `self` of the job: its own share first, then what the others have left.
+void claimTasks(Pool& p, TaskFn fn, void* context, int threads, int self) {
+  for (int turn = 0; turn < threads; ++turn) {
+    Share& share = p.shares[(self + turn) % threads];
+    for (int64_t t = share.take(turn == 0); t >= 0; t = share.take(turn == 0)) {
+      try {
+        fn(context, t);
+      } catch (...) {
+        if (!p.failed.exchange(true)) p.error = std::current_exception();
+      }
     }
   }
 }
 
-void work(Pool& p, uint64_t seen) {
+void work(Pool& p, uint64_t seen, int self) {
   using Clock = std::chrono::steady_clock;
   insideJob = true;
   for (;;) {
@@ -77,7 +101,7 @@ void work(Pool& p, uint64_t seen) {
     }
     TaskFn fn = nullptr;
     void* context = nullptr;
-    int64_t tasks = 0;
+    int threads = 1;
     {
       std::unique_lock<std::mutex> lock(p.mutex);
       ++p.sleepers;
@@ -88,10 +112,10 @@ void work(Pool& p, uint64_t seen) {
       if (!p.open) continue;
       fn = p.fn;
       context = p.context;
-      tasks = p.tasks;
+      threads = p.threads;
       p.working.fetch_add(1, std::memory_order_relaxed);
     }
-    claimTasks(p, fn, context, tasks);
+    claimTasks(p, fn, context, threads, self);
     p.working.fetch_sub(1, std::memory_order_release);
   }
 }
@@ -111,7 +135,7 @@ void resize(Pool& p, int workers) {
   if (static_cast<int>(p.workers.size()) == workers) return;
   stopWorkers(p);
   const uint64_t seen = p.epoch.load();
-  for (int i = 0; i < workers; ++i) p.workers.emplace_back([&p, seen] { work(p, seen); });
+  for (int i = 0; i < workers; ++i) p.workers.emplace_back([&p, seen, i] { work(p, seen, i + 1); });
 }
 
 int defaultThreads() {
@@ -119,7 +143,7 @@ int defaultThreads() {
   const int asked = text ? std::atoi(text) : 0;
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
   const int n = asked > 0 ? asked : cores;
-  return n < 1 ? 1 : (n > 256 ? 256 : n);
+  return n < 1 ? 1 : (n > kMaxThreads ? kMaxThreads : n);
 }
 
 }  // namespace
@@ -134,12 +158,12 @@ int threadCount() {
   return n;
 }
 
-void setThreadCount(int threads) { wanted().store(threads < 1 ? 1 : (threads > 256 ? 256 : threads)); }
+void setThreadCount(int threads) { wanted().store(threads < 1 ? 1 : (threads > kMaxThreads ? kMaxThreads : threads)); }
 
 void runTasks(int64_t tasks, TaskFn fn, void* context) {
   const int threads = threadCount();
   Pool& p = pool();
-  if (threads == 1 || tasks <= 1 || insideJob || !p.owner.try_lock()) {
+  if (threads == 1 || tasks <= 1 || tasks > 0x7fffffff || insideJob || !p.owner.try_lock()) {
     for (int64_t t = 0; t < tasks; ++t) fn(context, t);
     return;
   }
@@ -153,15 +177,16 @@ void runTasks(int64_t tasks, TaskFn fn, void* context) {
     std::lock_guard<std::mutex> lock(p.mutex);
     p.fn = fn;
     p.context = context;
-    p.tasks = tasks;
-    p.next.store(0, std::memory_order_relaxed);
+    p.threads = threads;
+    for (int i = 0; i < threads; ++i)
+      p.shares[i].set(static_cast<uint64_t>(tasks * i / threads), static_cast<uint64_t>(tasks * (i + 1) / threads));
     p.open = true;
     p.epoch.fetch_add(1, std::memory_order_release);
     sleeping = p.sleepers > 0;
   }
   if (sleeping) p.wake.notify_all();
   insideJob = true;
-  claimTasks(p, fn, context, tasks);
+  claimTasks(p, fn, context, threads, 0);
   insideJob = false;
   {
     std::lock_guard<std::mutex> lock(p.mutex);

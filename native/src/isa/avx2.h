@@ -67,6 +67,11 @@ static inline vf vmantissa(vf x, vf* exponent) {
   *exponent = vsel(small, _mm256_sub_ps(e, _mm256_set1_ps(23.0f)), e);
   return m;
 }
+// The sums of four vectors.
+static inline void vsum4(vf a, vf b, vf c, vf d, float* out) {
+  const vf s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
 static inline float vsum(vf a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));

@@ -66,6 +66,10 @@ static inline vf vmantissa(vf x, vf* exponent) {
   *exponent = vsel(small, vsubq_f32(e, vdupq_n_f32(23.0f)), e);
   return m;
 }
+// The sums of four vectors.
+static inline void vsum4(vf a, vf b, vf c, vf d, float* out) {
+  vst1q_f32(out, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+}
 static inline float vsum(vf a) { return vaddvq_f32(a); }
 static inline float vhmax(vf a) { return vmaxvq_f32(a); }
 static inline float vhmin(vf a) { return vminvq_f32(a); }

@@ -53,6 +53,13 @@ static inline vf vmantissa(vf x, vf* exponent) {
   *exponent = static_cast<float>(e);
   return m;
 }
+// The sums of four vectors.
+static inline void vsum4(vf a, vf b, vf c, vf d, float* out) {
+  out[0] = a;
+  out[1] = b;
+  out[2] = c;
+  out[3] = d;
+}
 static inline float vsum(vf a) { return a; }
 static inline float vhmax(vf a) { return a; }
 static inline float vhmin(vf a) { return a; }

@@ -6,7 +6,6 @@ namespace netssm {
 namespace NETSSM_ISA {
 namespace causal {
 
-using convolution::Memory;
 
 static bool sameSequence(const float* segments, int64_t rows) {
   if (segments)

@@ -14,15 +14,6 @@ using gemm::NR;
 using gemm::kGroup;
 using gemm::lesser;
 
-// Memory of one call.
-struct Memory {
-  float* data;
-  explicit Memory(int64_t floats) : data(alignedAlloc(static_cast<size_t>(floats))) {}
-  ~Memory() { alignedFree(data); }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-};
-
 static inline void zeroRun(float* to, int64_t n) {
   int64_t i = 0;
   for (; i + VW <= n; i += VW) vstore(to + i, vzero());
@@ -97,7 +88,7 @@ static void product(const Patches& p, int64_t batch, const float* w, int64_t n, 
   const bool dense = target.stepH == 1 && target.stepW == 1;
   const int64_t depths = (K + KC - 1) / KC, kc = (K + depths - 1) / depths;
   const int64_t panels = (n + NR - 1) / NR;
-  float* packedB = gemm::scratch(1, static_cast<size_t>(depths * panels * kc * NR));
+  float* packedB = scratch(1, static_cast<size_t>(depths * panels * kc * NR));
   parallelRange(depths, 1 + 65536 / (kc * n), [&](int64_t d0, int64_t d1) {
     for (int64_t d = d0; d < d1; ++d)
       gemm::packB(w, n, false, n, d * kc, lesser((d + 1) * kc, K), 0, panels, packedB + d * panels * kc * NR, kc * NR);
@@ -112,7 +103,7 @@ static void product(const Patches& p, int64_t batch, const float* w, int64_t n, 
     const int64_t p0 = panels * q / columnTasks, p1 = panels * (q + 1) / columnTasks;
     const int64_t j0 = p0 * NR, width = lesser(p1 * NR, n) - j0;
     const size_t sizeA = gemm::packedASize();
-    float* packedA = gemm::scratch(0, sizeA + (dense ? 0 : static_cast<size_t>(kGroup * MR * width)));
+    float* packedA = scratch(0, sizeA + (dense ? 0 : static_cast<size_t>(kGroup * MR * width)));
     for (int64_t g0 = t0; g0 < t1; g0 += kGroup) {
       const int64_t g1 = lesser(g0 + kGroup, t1);
       const int64_t i0 = gemm::tileRow(0, m, tiles, g0), i1 = gemm::tileRow(0, m, tiles, g1);
@@ -134,7 +125,7 @@ static void product(const Patches& p, int64_t batch, const float* w, int64_t n, 
           for (int64_t t = g0; t < g1; ++t) {
             const int64_t r0 = gemm::tileRow(0, m, tiles, t), r1 = gemm::tileRow(0, m, tiles, t + 1);
             const gemm::Tile run = gemm::tileFor(static_cast<int>(r1 - r0), vectors, false);
-            run(k1 - k0, packedA + (t - g0) * MR * KS, b, gemm::panelWidth(n, panel),
+            run(k1 - k0, packedA + (t - g0) * MR * KS, 0, b, gemm::panelWidth(n, panel),
                 c + (r0 - i0) * ldc + (panel - p0) * NR, ldc, d > 0, tail);
           }
         }
@@ -272,9 +263,9 @@ static void filterGrad(const Conv& s, const float* x, const float* dy, float* dw
     // Patches of several pixels are written before they are read again: loads straight behind the stores would wait.
     constexpr int64_t kAhead = 8;
     const int64_t stride = k1 - k0 + VW;
-    float* packedA = gemm::scratch(0, sizeA + static_cast<size_t>(kAhead * stride + VW));
+    float* packedA = scratch(0, sizeA + static_cast<size_t>(kAhead * stride + VW));
     float* patches = packedA + sizeA;
-    float* packedB = direct ? nullptr : gemm::scratch(1, static_cast<size_t>(panels * KC * NR));
+    float* packedB = direct ? nullptr : scratch(1, static_cast<size_t>(panels * KC * NR));
     Pixel at(p, m0);
     for (int64_t d0 = m0; d0 < m1; d0 += KC) {
       const int64_t d1 = lesser(d0 + KC, m1);
@@ -302,7 +293,7 @@ static void filterGrad(const Conv& s, const float* x, const float* dy, float* dw
         for (int64_t t = t0; t < t1; ++t) {
           const int64_t r0 = start[t - t0], r1 = start[t - t0 + 1];
           const gemm::Tile run = gemm::tileFor(static_cast<int>(r1 - r0), vectors, true);
-          run(d1 - d0, packedA + (t - t0) * MR * KS, b, ldb, c + r0 * n + panel * NR, n, d0 > m0, tail);
+          run(d1 - d0, packedA + (t - t0) * MR * KS, 0, b, ldb, c + r0 * n + panel * NR, n, d0 > m0, tail);
         }
       }
     }

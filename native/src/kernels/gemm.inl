@@ -12,17 +12,26 @@ struct Panel {
   int64_t ld;
 };
 
-// Rows [i0, i1) and panels [p0, p1) of C, all of k. `pack(tiles, t0, t1, k0, k1, out)` packs row tiles of A as packA
-// does; `panelOf(p, k0)` finds the panel of columns p * NR at depth k0.
-template <class Pack, class PanelOf>
-static void block(const GemmArgs& g, float* c, int64_t i0, int64_t i1, int64_t p0, int64_t p1, float* packedA,
-                  Pack&& pack, PanelOf&& panelOf) {
+// Whether A is better read where it lies than packed: the tiles of few panels use it, and what a tile reads at once does
+// not fall on the same few cache sets, as steps of whole memory pages do.
+static bool readRowsDirectly(const GemmArgs& g, int64_t panels) {
+  constexpr int64_t kPage = 1024;
+  if (g.transA) return panels <= 8 && g.m < kPage;
+  return panels <= (g.k % kPage == 0 ? 4 : 8);
+}
+
+// Rows [i0, i1) and panels [p0, p1) of C, all of k. `panelOf(p, k0)` finds the panel of columns p * NR at depth k0.
+template <class PanelOf>
+static void block(const GemmArgs& g, const float* a, float* c, int64_t i0, int64_t i1, int64_t p0, int64_t p1,
+                  float* packedA, PanelOf&& panelOf) {
+  const int64_t lda = g.transA ? g.m : g.k;
+  const bool direct = readRowsDirectly(g, p1 - p0);
   const int64_t tiles = (i1 - i0 + MR - 1) / MR;
   for (int64_t t0 = 0; t0 < tiles; t0 += kGroup) {
     const int64_t t1 = lesser(t0 + kGroup, tiles);
     for (int64_t k0 = 0; k0 < g.k; k0 += KC) {
       const int64_t k1 = lesser(k0 + KC, g.k);
-      pack(tiles, t0, t1, k0, k1, packedA);
+      if (!direct) packA(a, lda, g.transA, i0, i1, tiles, t0, t1, k0, k1, packedA);
       for (int64_t p = p0; p < p1; ++p) {
         const int64_t j0 = p * NR, columns = lesser(NR, g.n - j0);
         const int vectors = static_cast<int>((columns + VW - 1) / VW);
@@ -30,30 +39,13 @@ static void block(const GemmArgs& g, float* c, int64_t i0, int64_t i1, int64_t p
         const Panel panel = panelOf(p, k0);
         for (int64_t t = t0; t < t1; ++t) {
           const int64_t r0 = tileRow(i0, i1, tiles, t), r1 = tileRow(i0, i1, tiles, t + 1);
-          const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA);
-          run(k1 - k0, packedA + (t - t0) * MR * KS, panel.data, panel.ld, c + r0 * g.n + j0, g.n, k0 > 0, tail);
+          const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA, !direct);
+          const float* rows = direct ? a + (g.transA ? k0 * lda + r0 : r0 * lda + k0) : packedA + (t - t0) * MR * KS;
+          run(k1 - k0, rows, lda, panel.data, panel.ld, c + r0 * g.n + j0, g.n, k0 > 0, tail);
         }
       }
     }
   }
-}
-
-// Scratch memory of a thread, kept between calls.
-static float* scratch(int which, size_t floats) {
-  struct Buffer {
-    float* data = nullptr;
-    size_t size = 0;
-    ~Buffer() { alignedFree(data); }
-  };
-  static thread_local Buffer buffers[3];
-  Buffer& b = buffers[which];
-  if (b.size < floats) {
-    alignedFree(b.data);
-    b.size = 0;
-    b.data = alignedAlloc(floats);
-    b.size = floats;
-  }
-  return b.data;
 }
 
 static size_t packedASize() { return static_cast<size_t>(kGroup) * MR * KS; }
@@ -67,6 +59,7 @@ static void single(const GemmArgs& g, const float* a, const float* b, float* c, 
   const int64_t step = direct ? 64 : KC;
   const int64_t stride = KC * NR;
   const bool ragged = g.n % VW != 0;
+  const bool looseA = readRowsDirectly(g, p1 - p0);
   float* packedA = scratch(0, packedASize());
   float* packedB = scratch(1, static_cast<size_t>(stride * (direct ? 1 : p1 - p0)));
   const int64_t tiles = (g.m + MR - 1) / MR;
@@ -75,7 +68,7 @@ static void single(const GemmArgs& g, const float* a, const float* b, float* c, 
     if (!direct) packB(b, ldb, g.transB, g.n, k0, k1, p0, p1, packedB, stride);
     for (int64_t t0 = 0; t0 < tiles; t0 += kGroup) {
       const int64_t t1 = lesser(t0 + kGroup, tiles);
-      packA(a, lda, g.transA, 0, g.m, tiles, t0, t1, k0, k1, packedA);
+      if (!looseA) packA(a, lda, g.transA, 0, g.m, tiles, t0, t1, k0, k1, packedA);
       for (int64_t p = p0; p < p1; ++p) {
         const int64_t columns = lesser(NR, g.n - p * NR), width = panelWidth(g.n, p);
         const int vectors = static_cast<int>(width / VW);
@@ -98,8 +91,9 @@ static void single(const GemmArgs& g, const float* a, const float* b, float* c, 
         }
         for (int64_t t = t0; t < t1; ++t) {
           const int64_t r0 = tileRow(0, g.m, tiles, t), r1 = tileRow(0, g.m, tiles, t + 1);
-          const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA);
-          run(k1 - k0, packedA + (t - t0) * MR * KS, panel, ld, c + r0 * g.n + p * NR, g.n, add || k0 > 0, tail);
+          const Tile run = tileFor(static_cast<int>(r1 - r0), vectors, g.transA, !looseA);
+          const float* rows = looseA ? a + (g.transA ? k0 * lda + r0 : r0 * lda + k0) : packedA + (t - t0) * MR * KS;
+          run(k1 - k0, rows, lda, panel, ld, c + r0 * g.n + p * NR, g.n, add || k0 > 0, tail);
         }
       }
     }
@@ -147,10 +141,7 @@ static void shared(const GemmArgs& g, const float* a, const float* b, float* c) 
       const int64_t i0 = g.m * r / rowTasks, i1 = g.m * (r + 1) / rowTasks;
       const int64_t p0 = s0 + (s1 - s0) * q / columnTasks, p1 = s0 + (s1 - s0) * (q + 1) / columnTasks;
       block(
-          g, c, i0, i1, p0, p1, scratch(0, packedASize()),
-          [&](int64_t tiles, int64_t t0, int64_t t1, int64_t k0, int64_t k1, float* out) {
-            packA(a, g.transA ? g.m : g.k, g.transA, i0, i1, tiles, t0, t1, k0, k1, out);
-          },
+          g, a, c, i0, i1, p0, p1, scratch(0, packedASize()),
           [&](int64_t p, int64_t k0) {
             return Panel{packedB + ((p - s0) * depths + k0 / KC) * KC * NR, panelWidth(g.n, p)};
           });
@@ -158,34 +149,59 @@ static void shared(const GemmArgs& g, const float* a, const float* b, float* c) 
   }
 }
 
-// c[n] = a[k] B for one row: stream B in runs of eight rows, columns shared out.
-static void rowTimesMatrix(int64_t n, int64_t k, const float* a, const float* b, float* c) {
-  const int64_t grain = k * n < 65536 ? n : 256;
-  parallelRange(n, grain, [&](int64_t j0, int64_t j1) {
-    for (int64_t j = j0; j < j1; ++j) c[j] = 0.0f;
-    int64_t p = 0;
-    for (; p + 8 <= k; p += 8) {
-      const float* r = b + p * n;
-      vf av[8];
-      for (int t = 0; t < 8; ++t) av[t] = vset1(a[p + t]);
-      int64_t j = j0;
-      for (; j + VW <= j1; j += VW) {
-        vf s = vload(c + j), u = vmul(av[0], vload(r + j));
-        s = vfma(av[1], vload(r + n + j), s);
-        u = vfma(av[2], vload(r + 2 * n + j), u);
-        s = vfma(av[3], vload(r + 3 * n + j), s);
-        u = vfma(av[4], vload(r + 4 * n + j), u);
-        s = vfma(av[5], vload(r + 5 * n + j), s);
-        u = vfma(av[6], vload(r + 6 * n + j), u);
-        s = vfma(av[7], vload(r + 7 * n + j), s);
-        vstore(c + j, vadd(s, u));
+// c[j0..j1) = a[p0..p1) B: four rows of B at a time, along their length.
+static void rowSweep(int64_t n, const float* a, const float* b, int64_t p0, int64_t p1, int64_t j0, int64_t j1,
+                     float* c) {
+  constexpr int T = 8;
+  for (int64_t j = j0; j < j1; ++j) c[j - j0] = 0.0f;
+  c -= j0;
+  int64_t p = p0;
+  for (; p + T <= p1; p += T) {
+    const float* r = b + p * n;
+    vf av[T];
+    for (int t = 0; t < T; ++t) av[t] = vset1(a[p + t]);
+    int64_t j = j0;
+    for (; j + 2 * VW <= j1; j += 2 * VW) {
+      vf s = vload(c + j), u = vload(c + j + VW);
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        s = vfma(av[t], vload(r + t * n + j), s);
+        u = vfma(av[t], vload(r + t * n + j + VW), u);
       }
-      for (; j < j1; ++j)
-        for (int t = 0; t < 8; ++t) c[j] += a[p + t] * r[t * n + j];
+      vstore(c + j, s);
+      vstore(c + j + VW, u);
     }
-    for (; p < k; ++p)
-      for (int64_t j = j0; j < j1; ++j) c[j] += a[p] * b[p * n + j];
+    for (; j < j1; ++j)
+      for (int t = 0; t < T; ++t) c[j] += a[p + t] * r[t * n + j];
+  }
+  for (; p < p1; ++p)
+    for (int64_t j = j0; j < j1; ++j) c[j] += a[p] * b[p * n + j];
+}
+
+// c[n] = a[k] B for one row. B is cut in runs of whole rows, which are read as they lie; the partial sums are added in
+// order. Very long rows are cut too, so that the sums stay in the first-level cache.
+static void rowTimesMatrix(int64_t n, int64_t k, const float* a, const float* b, float* c) {
+  constexpr int64_t kStrip = 4096;
+  const int64_t strips = (n + kStrip - 1) / kStrip;
+  const int64_t most = lesser(32, k / 8), wanted = lesser(8, k * n / 32768), large = k * n / 262144;
+  int64_t parts = lesser(most, (large > wanted ? large : wanted) / strips);
+  if (parts < 1) parts = 1;
+  float* partial = parts == 1 ? c : scratch(1, static_cast<size_t>(parts * n));
+  parallelTasks(parts * strips, [&](int64_t task) {
+    const int64_t part = task / strips, j0 = task % strips * kStrip;
+    rowSweep(n, a, b, k * part / parts, k * (part + 1) / parts, j0, lesser(n, j0 + kStrip), partial + part * n + j0);
   });
+  if (parts == 1) return;
+  int64_t j = 0;
+  for (; j + VW <= n; j += VW) {
+    vf s = vload(partial + j);
+    for (int64_t q = 1; q < parts; ++q) s = vadd(s, vload(partial + q * n + j));
+    vstore(c + j, s);
+  }
+  for (; j < n; ++j) {
+    c[j] = partial[j];
+    for (int64_t q = 1; q < parts; ++q) c[j] += partial[q * n + j];
+  }
 }
 
 // R rows of A against Q rows of a transposed B: dot products along k.
@@ -199,14 +215,21 @@ static void dots(int64_t k, const float* a, int64_t lda, const float* b, int64_t
     const bool whole = p + VW <= k;
     const int rest = static_cast<int>(k - p);
     vf bv[Q];
+    if (R == 1 && Q > 1)  // the rows that come next
+      for (int j = 0; j < Q; ++j) __builtin_prefetch(b + (Q + j) * ldb + p);
     for (int j = 0; j < Q; ++j) bv[j] = whole ? vload(b + j * ldb + p) : vloadn(b + j * ldb + p, rest);
     for (int i = 0; i < R; ++i) {
       const vf av = whole ? vload(a + i * lda + p) : vloadn(a + i * lda + p, rest);
       for (int j = 0; j < Q; ++j) acc[i][j] = vfma(av, bv[j], acc[i][j]);
     }
   }
-  for (int i = 0; i < R; ++i)
-    for (int j = 0; j < Q; ++j) c[i * ldc + j] = vsum(acc[i][j]);
+  for (int i = 0; i < R; ++i) {
+    if constexpr (Q == 4) {
+      vsum4(acc[i][0], acc[i][1], acc[i][2], acc[i][3], c + i * ldc);
+    } else {
+      for (int j = 0; j < Q; ++j) c[i * ldc + j] = vsum(acc[i][j]);
+    }
+  }
 }
 
 template <int Q>
@@ -249,7 +272,7 @@ static void product(const GemmArgs& g, const float* a, const float* b, float* c)
     fewRowsTransB(g.m, g.n, g.k, a, b, c);
   } else if (!g.transB && g.m <= 2 * MR && g.n > 2 * NR) {
     fewRows(g, a, b, c);
-  } else if (g.m * g.n * g.k < 64 * 64 * 64) {
+  } else if (g.m * g.n * g.k <= 80 * 80 * 80) {
     single(g, a, b, c);
   } else {
     shared(g, a, b, c);

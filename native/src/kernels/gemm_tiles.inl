@@ -18,10 +18,11 @@ constexpr int KC = 256;       // B panel: KC x NR floats live in the first-level
 constexpr int kGroup = 192 / MR;  // row tiles packed together: they stay in the second-level cache
 constexpr int KS = KC + 16;   // row stride of a packed A block: not a power of two, so rows use different cache sets
 
-// c[R x N columns] (+)= a b. KMajor: a[k * R + i] (packed from a transposed A); else a[i * KS + k].
-// b[k * ldb + j]. `tail` in [1, VW] valid lanes of the last vector of c.
-template <int R, int N, bool KMajor>
-static void tile(int64_t kc, const float* a, const float* b, int64_t ldb, float* c, int64_t ldc, bool add, int tail) {
+// c[R x N columns] (+)= a b. Packed: a[i * KS + k], or k-major (from a transposed A) a[k * R + i]. Not packed: A as it
+// lies, a[i * lda + k] or a[k * lda + i]. b[k * ldb + j]. `tail` in [1, VW] valid lanes of the last vector of c.
+template <int R, int N, bool KMajor, bool Packed>
+static void tile(int64_t kc, const float* a, int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc, bool add,
+                 int tail) {
   vf acc[R][N];
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i)
@@ -33,11 +34,11 @@ static void tile(int64_t kc, const float* a, const float* b, int64_t ldb, float*
     for (int j = 0; j < N; ++j) bv[j] = vload(b + j * VW);
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-      const vf av = vset1(KMajor ? a[i] : a[i * KS]);
+      const vf av = vset1(KMajor ? a[i] : a[i * (Packed ? KS : lda)]);
 #pragma GCC unroll 8
       for (int j = 0; j < N; ++j) acc[i][j] = vfma(av, bv[j], acc[i][j]);
     }
-    a += KMajor ? R : 1;
+    a += KMajor ? (Packed ? R : lda) : 1;
     b += ldb;
   }
   if (tail == VW) {
@@ -63,33 +64,35 @@ static void tile(int64_t kc, const float* a, const float* b, int64_t ldb, float*
   }
 }
 
-using Tile = void (*)(int64_t, const float*, const float*, int64_t, float*, int64_t, bool, int);
+using Tile = void (*)(int64_t, const float*, int64_t, const float*, int64_t, float*, int64_t, bool, int);
 
 // The tile of `rows` in [1, R] and `vectors` in [1, N].
-template <bool KMajor, int R, int N>
+template <bool KMajor, bool Packed, int R, int N>
 static Tile findTile(int rows, int vectors) {
-  if (rows == R && vectors == N) return tile<R, N, KMajor>;
+  if (rows == R && vectors == N) return tile<R, N, KMajor, Packed>;
   if constexpr (R > 1) {
-    if (rows < R) return findTile<KMajor, R - 1, N>(rows, vectors);
+    if (rows < R) return findTile<KMajor, Packed, R - 1, N>(rows, vectors);
   }
-  if constexpr (N > 1) return findTile<KMajor, R, N - 1>(rows, vectors);
+  if constexpr (N > 1) return findTile<KMajor, Packed, R, N - 1>(rows, vectors);
   return nullptr;
 }
 
 struct TileTable {
-  Tile at[2][MR + 1][NV + 1];
+  Tile at[2][2][MR + 1][NV + 1];
   TileTable() {
     for (int r = 1; r <= MR; ++r)
       for (int v = 1; v <= NV; ++v) {
-        at[0][r][v] = findTile<false, MR, NV>(r, v);
-        at[1][r][v] = findTile<true, MR, NV>(r, v);
+        at[0][0][r][v] = findTile<false, false, MR, NV>(r, v);
+        at[0][1][r][v] = findTile<true, false, MR, NV>(r, v);
+        at[1][0][r][v] = findTile<false, true, MR, NV>(r, v);
+        at[1][1][r][v] = findTile<true, true, MR, NV>(r, v);
       }
   }
 };
 
-static inline Tile tileFor(int rows, int vectors, bool kMajor) {
+static inline Tile tileFor(int rows, int vectors, bool kMajor, bool packed = true) {
   static const TileTable table;
-  return table.at[kMajor][rows][vectors];
+  return table.at[packed][kMajor][rows][vectors];
 }
 
 static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -105,7 +105,8 @@ static inline vf vsoftplus(vf x) {
   vf e;
   const vf m = vmantissa(w, &e);
   vf y = logPoly(m, e);
-  y = vadd(y, vdiv(vsub(u, vsub(w, vset1(1.0f))), w));
+  // What w lost of u, over w: at most half a unit in the last place, so a rough quotient does.
+  y = vfma(vsub(u, vsub(w, vset1(1.0f))), vfnma(vset1(0.5f), u, vset1(1.0f)), y);
   y = vsel(veq(w, vset1(1.0f)), u, y);
   return vadd(vmax(vzero(), x), vsel(vunord(x, x), x, y));
 }

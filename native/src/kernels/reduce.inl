@@ -5,6 +5,9 @@ namespace netssm {
 namespace NETSSM_ISA {
 namespace reduction {
 
+// NaN where a lane is, else 0.
+static inline float notNumbers(vf a) { return vsum(vsel(vunord(a, a), a, vzero())); }
+
 struct RSum {
   static constexpr float start = 0.0f;
   static vf v(vf a, vf b) { return vadd(a, b); }
@@ -15,26 +18,13 @@ struct RMax {
   static constexpr float start = -__builtin_inff();
   static vf v(vf a, vf b) { return vsel(vunord(a, b), vadd(a, b), vmax(a, b)); }
   static float s(float a, float b) { return a != a || b != b ? a + b : (a > b ? a : b); }
-  static float h(vf a) { return lanes(a); }
-  static float lanes(vf a) {
-    float t[VW];
-    vstore(t, a);
-    float r = t[0];
-    for (int i = 1; i < VW; ++i) r = s(r, t[i]);
-    return r;
-  }
+  static float h(vf a) { return vhmax(a) + notNumbers(a); }
 };
 struct RMin {
   static constexpr float start = __builtin_inff();
   static vf v(vf a, vf b) { return vsel(vunord(a, b), vadd(a, b), vmin(a, b)); }
   static float s(float a, float b) { return a != a || b != b ? a + b : (a < b ? a : b); }
-  static float h(vf a) {
-    float t[VW];
-    vstore(t, a);
-    float r = t[0];
-    for (int i = 1; i < VW; ++i) r = s(r, t[i]);
-    return r;
-  }
+  static float h(vf a) { return vhmin(a) + notNumbers(a); }
 };
 struct RProd {
   static constexpr float start = 1.0f;
@@ -75,6 +65,78 @@ static float longRun(const float* x, int64_t n) {
   return r;
 }
 
+// to[0..n) = rows x[0], x[stride], .. combined column by column: eight rows at a time along their length.
+template <class R>
+static void sweep(int64_t rows, int64_t n, int64_t stride, const float* x, float* to) {
+  int64_t r = 0;
+  if (rows < 8) {
+    for (int64_t j = 0; j < n; ++j) to[j] = R::start;
+  } else {
+    for (; r + 8 <= rows; r += 8) {
+      const float* p = x + r * stride;
+      int64_t j = 0;
+      for (; j + VW <= n; j += VW) {
+        vf a[8];
+#pragma GCC unroll 8
+        for (int t = 0; t < 8; ++t) a[t] = vload(p + t * stride + j);
+        const vf low = R::v(R::v(a[0], a[1]), R::v(a[2], a[3])), high = R::v(R::v(a[4], a[5]), R::v(a[6], a[7]));
+        const vf all = R::v(low, high);
+        vstore(to + j, r ? R::v(vload(to + j), all) : all);
+      }
+      for (; j < n; ++j) {
+        float s = r ? to[j] : R::start;
+        for (int t = 0; t < 8; ++t) s = R::s(s, p[t * stride + j]);
+        to[j] = s;
+      }
+    }
+  }
+  for (; r < rows; ++r) {
+    const float* p = x + r * stride;
+    int64_t j = 0;
+    for (; j + VW <= n; j += VW) vstore(to + j, R::v(vload(to + j), vload(p + j)));
+    for (; j < n; ++j) to[j] = R::s(to[j], p[j]);
+  }
+}
+
+// The same for short rows that lie one behind the other: VW rows are seen as one, whose length is then whole vectors.
+template <class R>
+static void sweepNarrow(int64_t rows, int64_t n, const float* x, float* to) {
+  constexpr int64_t kMost = 128;
+  const int64_t wide = n <= kMost ? rows / VW : 0;
+  if (VW == 1 || wide < 2) return sweep<R>(rows, n, n, x, to);
+  float sums[kMost * VW];
+  sweep<R>(wide, n * VW, n * VW, x, sums);
+  sweep<R>(VW, n, n, sums, to);
+  for (int64_t r = wide * VW; r < rows; ++r)
+    for (int64_t j = 0; j < n; ++j) to[j] = R::s(to[j], x[r * n + j]);
+}
+
+// Columns: tasks are runs of rows of a strip of columns; what the runs of a strip give is combined in order.
+template <class R>
+static void reduceColumns(int64_t outer, int64_t reduce, int64_t inner, const float* x, float* out) {
+  constexpr int64_t kStrip = 2048, kTask = 32768;
+  const int64_t strips = (inner + kStrip - 1) / kStrip, tasks = outer * reduce * inner / kTask;
+  int64_t parts = (tasks < 32 ? tasks : 32) / (outer * strips);
+  if (parts > reduce / 32) parts = reduce / 32;
+  if (parts < 1) parts = 1;
+  float* to = parts == 1 ? out : alignedAlloc(static_cast<size_t>(outer * parts * inner));
+  const int64_t perItem = (reduce / parts + 1) * (inner < kStrip ? inner : kStrip);
+  parallelRange(outer * parts * strips, 1 + kTask / 2 / perItem, [&](int64_t t0, int64_t t1) {
+    for (int64_t t = t0; t < t1; ++t) {
+      const int64_t o = t / (parts * strips), p = t / strips % parts, j0 = t % strips * kStrip;
+      const int64_t n = inner - j0 < kStrip ? inner - j0 : kStrip;
+      const int64_t r0 = reduce * p / parts, r1 = reduce * (p + 1) / parts;
+      const float* from = x + (o * reduce + r0) * inner + j0;
+      float* dst = to + (o * parts + p) * inner + j0;
+      if (strips == 1) sweepNarrow<R>(r1 - r0, inner, from, dst);
+      else sweep<R>(r1 - r0, n, inner, from, dst);
+    }
+  });
+  if (parts == 1) return;
+  for (int64_t o = 0; o < outer; ++o) sweep<R>(parts, inner, inner, to + o * parts * inner, out + o * inner);
+  alignedFree(to);
+}
+
 template <class R>
 static void reduceAll(int64_t outer, int64_t reduce, int64_t inner, const float* x, float* out, float scale) {
   if (inner == 1) {
@@ -100,49 +162,7 @@ static void reduceAll(int64_t outer, int64_t reduce, int64_t inner, const float*
     });
     return;
   }
-  // Columns: add whole rows, four vectors of columns at a time. With few columns and many rows the rows are cut too.
-  const int64_t cut = 1024;
-  const int64_t parts = outer * inner < 65536 && reduce >= 2 * cut ? (reduce + cut - 1) / cut : 1;
-  const int64_t rowsPerPart = parts == 1 ? reduce : cut;
-  float* to = parts == 1 ? out : alignedAlloc(static_cast<size_t>(outer * parts * inner));
-  const int64_t strip = inner > 512 ? 512 : inner;
-  const int64_t strips = (inner + strip - 1) / strip;
-  const int64_t items = outer * parts * strips;
-  parallelRange(items, 1 + 16384 / (rowsPerPart * strip + 1), [&](int64_t t0, int64_t t1) {
-    for (int64_t t = t0; t < t1; ++t) {
-      const int64_t o = t / (parts * strips), p = t / strips % parts, s = t % strips;
-      const int64_t j0 = s * strip, j1 = j0 + strip < inner ? j0 + strip : inner;
-      const int64_t r0 = p * rowsPerPart, r1 = r0 + rowsPerPart < reduce ? r0 + rowsPerPart : reduce;
-      const float* base = x + o * reduce * inner;
-      float* dst = to + (o * parts + p) * inner;
-      int64_t j = j0;
-      for (; j + 4 * VW <= j1; j += 4 * VW) {
-        vf a[4] = {vset1(R::start), vset1(R::start), vset1(R::start), vset1(R::start)};
-        for (int64_t r = r0; r < r1; ++r)
-#pragma GCC unroll 4
-          for (int u = 0; u < 4; ++u) a[u] = R::v(a[u], vload(base + r * inner + j + u * VW));
-        for (int u = 0; u < 4; ++u) vstore(dst + j + u * VW, a[u]);
-      }
-      for (; j < j1; j += VW) {
-        const int n = j1 - j < VW ? static_cast<int>(j1 - j) : VW;
-        vf a = vset1(R::start);
-        if (n == VW)
-          for (int64_t r = r0; r < r1; ++r) a = R::v(a, vload(base + r * inner + j));
-        else
-          for (int64_t r = r0; r < r1; ++r) a = R::v(a, vloadn(base + r * inner + j, n));
-        vstoren(dst + j, a, n);
-      }
-    }
-  });
-  if (parts > 1) {
-    for (int64_t o = 0; o < outer; ++o)
-      for (int64_t j = 0; j < inner; ++j) {
-        float r = R::start;
-        for (int64_t p = 0; p < parts; ++p) r = R::s(r, to[(o * parts + p) * inner + j]);
-        out[o * inner + j] = r;
-      }
-    alignedFree(to);
-  }
+  reduceColumns<R>(outer, reduce, inner, x, out);
   if (scale != 1.0f)
     for (int64_t i = 0; i < outer * inner; ++i) out[i] *= scale;
 }
@@ -157,23 +177,141 @@ static void reduce(int op, int64_t outer, int64_t n, int64_t inner, const float*
   }
 }
 
+// Position of the first largest (smallest) of n values. A comparison with NaN is false: NaN is passed over, unless it
+// stands first. Every lane keeps the position of its own best, as float: n stays below 2^24.
+template <bool Max>
+static int32_t argRun(const float* x, int64_t n) {
+  alignas(64) static const float numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  float best = x[0];
+  int64_t at = 0, i = 0;
+  if (n >= 2 * VW) {
+    vf b[2] = {vset1(best), vset1(best)}, p[2] = {vzero(), vzero()};
+    vf here = vload(numbers);
+    for (; i + 2 * VW <= n; i += 2 * VW)
+#pragma GCC unroll 2
+      for (int u = 0; u < 2; ++u) {
+        const vf v = vload(x + i + u * VW);
+        const vm better = Max ? vlt(b[u], v) : vlt(v, b[u]);
+        b[u] = vsel(better, v, b[u]);
+        p[u] = vsel(better, here, p[u]);
+        here = vadd(here, vset1(static_cast<float>(VW)));
+      }
+    float values[2 * VW], places[2 * VW];
+    for (int u = 0; u < 2; ++u) {
+      vstore(values + u * VW, b[u]);
+      vstore(places + u * VW, p[u]);
+    }
+    for (int l = 0; l < 2 * VW; ++l) {
+      const int64_t place = static_cast<int64_t>(places[l]);
+      if ((Max ? values[l] > best : values[l] < best) || (values[l] == best && place < at)) {
+        best = values[l];
+        at = place;
+      }
+    }
+  }
+  for (; i < n; ++i)
+    if (Max ? x[i] > best : x[i] < best) {
+      best = x[i];
+      at = i;
+    }
+  return static_cast<int32_t>(at);
+}
+
+template <bool Max>
+static int32_t argRow(const float* x, int64_t n) {
+  constexpr int64_t kLong = int64_t{1} << 23;
+  int64_t at = argRun<Max>(x, n < kLong ? n : kLong);
+  for (int64_t i = kLong; i < n; i += kLong) {
+    const int64_t there = i + argRun<Max>(x + i, n - i < kLong ? n - i : kLong);
+    if (Max ? x[there] > x[at] : x[there] < x[at]) at = there;
+  }
+  return static_cast<int32_t>(at);
+}
+
 static void argReduce(bool max, int64_t outer, int64_t n, int64_t inner, const float* x, int32_t* out) {
   parallelRange(outer, 1 + 16384 / (n * inner + 1), [&](int64_t o0, int64_t o1) {
-    for (int64_t o = o0; o < o1; ++o)
-      for (int64_t j = 0; j < inner; ++j) {
-        const float* p = x + o * n * inner + j;
-        float best = p[0];
-        int32_t at = 0;
+    for (int64_t o = o0; o < o1; ++o) {
+      if (inner == 1) {
+        out[o] = max ? argRow<true>(x + o * n, n) : argRow<false>(x + o * n, n);
+        continue;
+      }
+      constexpr int64_t kStrip = 256;
+      for (int64_t j0 = 0; j0 < inner; j0 += kStrip) {
+        const int64_t w = inner - j0 < kStrip ? inner - j0 : kStrip;
+        const float* p = x + o * n * inner + j0;
+        int32_t* at = out + o * inner + j0;
+        float best[kStrip];
+        for (int64_t j = 0; j < w; ++j) {
+          best[j] = p[j];
+          at[j] = 0;
+        }
         for (int64_t i = 1; i < n; ++i) {
-          const float v = p[i * inner];
-          if (max ? v > best : v < best) {
-            best = v;
-            at = static_cast<int32_t>(i);
+          const float* row = p + i * inner;
+          const int32_t number = static_cast<int32_t>(i);
+          for (int64_t j = 0; j < w; ++j) {
+            const bool better = max ? row[j] > best[j] : row[j] < best[j];
+            best[j] = better ? row[j] : best[j];
+            at[j] = better ? number : at[j];
           }
         }
-        out[o * inner + j] = at;
       }
+    }
   });
+}
+
+// Lanes [0, n) of a, the others `rest`.
+static inline vf firstLanes(vf a, int n, vf rest) {
+  static const float numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return vsel(vlt(vload(numbers), vset1(static_cast<float>(n))), a, rest);
+}
+
+// One row of n values. NaN is left out of the largest value; its exponential makes the sum, and so the row, NaN.
+template <bool Log>
+static inline void softmaxRow(int64_t n, const float* p, float* q, const float* next) {
+  const vf low = vset1(-__builtin_inff());
+  const int tail = static_cast<int>(n % VW);
+  const int64_t whole = n - tail;
+  vf m0 = low, m1 = low;
+  int64_t i = 0;
+  for (; i + 2 * VW <= whole; i += 2 * VW) {
+    m0 = vmax(vload(p + i), m0);
+    m1 = vmax(vload(p + i + VW), m1);
+  }
+  if (i < whole) m0 = vmax(vload(p + i), m0);
+  if (tail) m1 = vmax(firstLanes(vloadn(p + whole, tail), tail, low), m1);
+  const vf m = vset1(vhmax(vmax(m0, m1)));
+  vf s0 = vzero(), s1 = vzero();
+  for (i = 0; i + 2 * VW <= whole; i += 2 * VW) {
+    __builtin_prefetch(next + i);
+    if (VW == 16) __builtin_prefetch(next + i + VW);
+    const vf e0 = vexp(vsub(vload(p + i), m)), e1 = vexp(vsub(vload(p + i + VW), m));
+    if (!Log) {
+      vstore(q + i, e0);
+      vstore(q + i + VW, e1);
+    }
+    s0 = vadd(s0, e0);
+    s1 = vadd(s1, e1);
+  }
+  if (i < whole) {
+    const vf e = vexp(vsub(vload(p + i), m));
+    if (!Log) vstore(q + i, e);
+    s0 = vadd(s0, e);
+  }
+  vf last = vzero();
+  if (tail) {
+    last = vexp(vsub(vloadn(p + whole, tail), m));
+    s1 = vadd(s1, firstLanes(last, tail, vzero()));
+  }
+  const float sum = vsum(vadd(s0, s1));
+  if (Log) {
+    const vf lg = vlog(vset1(sum));
+    for (i = 0; i < whole; i += VW) vstore(q + i, vsub(vsub(vload(p + i), m), lg));
+    if (tail) vstoren(q + whole, vsub(vsub(vloadn(p + whole, tail), m), lg), tail);
+  } else {
+    const vf inverse = vset1(1.0f / sum);
+    for (i = 0; i < whole; i += VW) vstore(q + i, vmul(vload(q + i), inverse));
+    if (tail) vstoren(q + whole, vmul(last, inverse), tail);
+  }
 }
 
 static void softmax(bool logarithm, int64_t rows, int64_t n, const float* x, float* out) {
@@ -181,41 +319,54 @@ static void softmax(bool logarithm, int64_t rows, int64_t n, const float* x, flo
   parallelRange(rows, 1 + 8192 / n, [&](int64_t r0, int64_t r1) {
     for (int64_t r = r0; r < r1; ++r) {
       const float* p = x + r * n;
-      float* q = out + r * n;
-      const float top = longRun<RMax>(p, n);
-      const vf m = vset1(top);
-      vf s0 = vzero(), s1 = vzero();
-      int64_t i = 0;
-      for (; i + 2 * VW <= n; i += 2 * VW) {
-        const vf e0 = vexp(vsub(vload(p + i), m)), e1 = vexp(vsub(vload(p + i + VW), m));
-        if (!logarithm) {
-          vstore(q + i, e0);
-          vstore(q + i + VW, e1);
+      const float* next = r + 1 < r1 ? p + n : p;
+      if (logarithm) softmaxRow<true>(n, p, out + r * n, next);
+      else softmaxRow<false>(n, p, out + r * n, next);
+    }
+  });
+}
+
+template <bool Product, bool Exclusive>
+static void cumulateRow(bool reverse, int64_t n, const float* x, float* out) {
+  float s = Product ? 1.0f : 0.0f;
+  const int64_t step = reverse ? -1 : 1;
+  for (int64_t k = 0, i = reverse ? n - 1 : 0; k < n; ++k, i += step) {
+    const float after = Product ? s * x[i] : s + x[i];
+    out[i] = Exclusive ? s : after;
+    s = after;
+  }
+}
+
+template <bool Product, bool Exclusive>
+static void cumulateAll(bool reverse, int64_t outer, int64_t n, int64_t inner, const float* x, float* out) {
+  if (inner == 1) {
+    parallelRange(outer, 1 + 8192 / n, [&](int64_t o0, int64_t o1) {
+      for (int64_t o = o0; o < o1; ++o) cumulateRow<Product, Exclusive>(reverse, n, x + o * n, out + o * n);
+    });
+    return;
+  }
+  const int64_t strip = inner > 256 ? 256 : inner, strips = (inner + strip - 1) / strip;
+  parallelRange(outer * strips, 1 + 8192 / (n * strip), [&](int64_t t0, int64_t t1) {
+    for (int64_t t = t0; t < t1; ++t) {
+      const int64_t j0 = t % strips * strip, w = j0 + strip < inner ? strip : inner - j0;
+      float s[256];
+      for (int64_t j = 0; j < w; ++j) s[j] = Product ? 1.0f : 0.0f;
+      for (int64_t k = 0; k < n; ++k) {
+        const int64_t row = (t / strips * n + (reverse ? n - 1 - k : k)) * inner + j0;
+        const float* from = x + row;
+        float* to = out + row;
+        int64_t j = 0;
+        for (; j + VW <= w; j += VW) {
+          const vf before = vload(s + j);
+          const vf after = Product ? vmul(before, vload(from + j)) : vadd(before, vload(from + j));
+          vstore(to + j, Exclusive ? before : after);
+          vstore(s + j, after);
         }
-        s0 = vadd(s0, e0);
-        s1 = vadd(s1, e1);
-      }
-      float tail = 0.0f;
-      for (; i < n; i += VW) {
-        const int t = n - i < VW ? static_cast<int>(n - i) : VW;
-        float e[VW];
-        vstore(e, vexp(vsub(vloadn(p + i, t), m)));
-        for (int l = 0; l < t; ++l) {
-          if (!logarithm) q[i + l] = e[l];
-          tail += e[l];
+        for (; j < w; ++j) {
+          const float before = s[j];
+          s[j] = Product ? before * from[j] : before + from[j];
+          to[j] = Exclusive ? before : s[j];
         }
-      }
-      const float sum = vsum(vadd(s0, s1)) + tail;
-      if (logarithm) {
-        float l[VW];
-        vstore(l, vlog(vset1(sum)));
-        const vf lg = vset1(l[0]);
-        for (i = 0; i + VW <= n; i += VW) vstore(q + i, vsub(vsub(vload(p + i), m), lg));
-        for (; i < n; ++i) q[i] = p[i] - top - l[0];
-      } else {
-        const vf inverse = vset1(1.0f / sum);
-        for (i = 0; i + VW <= n; i += VW) vstore(q + i, vmul(vload(q + i), inverse));
-        for (; i < n; ++i) q[i] *= 1.0f / sum;
       }
     }
   });
@@ -224,55 +375,75 @@ static void softmax(bool logarithm, int64_t rows, int64_t n, const float* x, flo
 static void cumulate(bool product, bool exclusive, bool reverse, int64_t outer, int64_t n, int64_t inner,
                      const float* x, float* out) {
   if (n <= 0) return;
-  const float start = product ? 1.0f : 0.0f;
-  if (inner == 1) {
-    parallelRange(outer, 1 + 8192 / n, [&](int64_t o0, int64_t o1) {
-      for (int64_t o = o0; o < o1; ++o) {
-        float s = start;
-        for (int64_t k = 0; k < n; ++k) {
-          const int64_t i = o * n + (reverse ? n - 1 - k : k);
-          const float v = x[i];
-          if (exclusive) out[i] = s;
-          s = product ? s * v : s + v;
-          if (!exclusive) out[i] = s;
-        }
-      }
-    });
-    return;
+  if (product) {
+    if (exclusive) cumulateAll<true, true>(reverse, outer, n, inner, x, out);
+    else cumulateAll<true, false>(reverse, outer, n, inner, x, out);
+  } else {
+    if (exclusive) cumulateAll<false, true>(reverse, outer, n, inner, x, out);
+    else cumulateAll<false, false>(reverse, outer, n, inner, x, out);
   }
-  const int64_t strip = inner > 256 ? 256 : inner, strips = (inner + strip - 1) / strip;
-  parallelRange(outer * strips, 1 + 8192 / (n * strip), [&](int64_t t0, int64_t t1) {
-    for (int64_t t = t0; t < t1; ++t) {
-      const int64_t o = t / strips, j0 = t % strips * strip, j1 = j0 + strip < inner ? j0 + strip : inner;
-      float s[256];
-      for (int64_t j = j0; j < j1; ++j) s[j - j0] = start;
-      for (int64_t k = 0; k < n; ++k) {
-        const int64_t row = (o * n + (reverse ? n - 1 - k : k)) * inner;
-        for (int64_t j = j0; j < j1; ++j) {
-          const float before = s[j - j0];
-          const float after = product ? before * x[row + j] : before + x[row + j];
-          out[row + j] = exclusive ? before : after;
-          s[j - j0] = after;
-        }
-      }
-    }
-  });
 }
 
-// Columns are shared out, not rows: each output is summed by one thread in the order of the rows.
+// The rows of each segment are found first (by counting, so they stay in order); segments are then summed one after the
+// other and written once. Tasks are runs of segments with about equally many rows; of few rich segments, of columns too.
 static void segmentSum(int64_t rows, int64_t inner, int64_t segments, const int32_t* ids, const float* x, float* out) {
-  const int64_t strip = rows * inner < 32768 ? inner : (inner >= 256 ? 128 : (inner + 3) / 4);
-  parallelRange(inner, strip, [&](int64_t j0, int64_t j1) {
-    for (int64_t s = 0; s < segments; ++s)
-      for (int64_t j = j0; j < j1; ++j) out[s * inner + j] = 0.0f;
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t s = ids[r];
-      if (s < 0 || s >= segments) continue;
+  if (segments <= 0 || inner <= 0) return;
+  Memory memory(rows + segments + 1);
+  int32_t* const order = reinterpret_cast<int32_t*>(memory.data);
+  int32_t* const start = order + rows;  // of each segment's rows in `order`
+  for (int64_t s = 0; s <= segments; ++s) start[s] = 0;
+  const auto inside = [&](int64_t r) { return ids[r] >= 0 && ids[r] < segments; };
+  int32_t most = 0;
+  for (int64_t r = 0; r < rows; ++r)
+    if (inside(r)) ++start[ids[r]];
+  int32_t sum = 0;
+  for (int64_t s = 0; s <= segments; ++s) {
+    const int32_t count = start[s];
+    most = count > most ? count : most;
+    start[s] = sum += count;
+  }
+  for (int64_t r = rows - 1; r >= 0; --r)
+    if (inside(r)) order[--start[ids[r]]] = static_cast<int32_t>(r);
+  const int64_t perTask = 1 + 16384 / inner;
+  const int64_t strips = most * inner > 32768 && inner >= 64 ? 4 : 1;
+  // Segment s lies at start[s] + s on a line of all rows and segments, which is cut in equal pieces.
+  const int64_t pieces = (start[segments] + segments + perTask - 1) / perTask;
+  const auto firstOf = [&](int64_t piece) {
+    int64_t low = 0, high = segments;
+    while (low < high) {
+      const int64_t middle = (low + high) / 2;
+      if (start[middle] + middle < piece * perTask) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  parallelTasks(pieces * strips, [&](int64_t task) {
+    const int64_t s0 = firstOf(task / strips), s1 = firstOf(task / strips + 1);
+    const int64_t j0 = inner * (task % strips) / strips, j1 = inner * (task % strips + 1) / strips;
+    for (int64_t s = s0; s < s1; ++s) {
       float* to = out + s * inner;
-      const float* from = x + r * inner;
-      int64_t j = j0;
-      for (; j + VW <= j1; j += VW) vstore(to + j, vadd(vload(to + j), vload(from + j)));
-      for (; j < j1; ++j) to[j] += from[j];
+      int32_t i = start[s];
+      const int32_t end = start[s + 1];
+      if (i == end) {
+        for (int64_t j = j0; j < j1; ++j) to[j] = 0.0f;
+        continue;
+      }
+      const float* first = x + static_cast<int64_t>(order[i++]) * inner;
+      if (i == end) {
+        for (int64_t j = j0; j < j1; ++j) to[j] = first[j];
+        continue;
+      }
+      const float* second = x + static_cast<int64_t>(order[i++]) * inner;
+      for (int64_t j = j0; j < j1; ++j) to[j] = first[j] + second[j];
+      for (; i + 2 <= end; i += 2) {
+        const float* p = x + static_cast<int64_t>(order[i]) * inner;
+        const float* q = x + static_cast<int64_t>(order[i + 1]) * inner;
+        for (int64_t j = j0; j < j1; ++j) to[j] = (to[j] + p[j]) + q[j];
+      }
+      for (; i < end; ++i) {
+        const float* p = x + static_cast<int64_t>(order[i]) * inner;
+        for (int64_t j = j0; j < j1; ++j) to[j] += p[j];
+      }
     }
   });
 }

@@ -37,10 +37,7 @@ struct Packed {
     g.n = n;
     g.k = k;
     gemm::block(
-        g, c, 0, rows, 0, (n + gemm::NR - 1) / gemm::NR, gemm::scratch(0, gemm::packedASize()),
-        [&](int64_t tiles, int64_t t0, int64_t t1, int64_t k0, int64_t k1, float* out) {
-          gemm::packA(a, k, false, 0, rows, tiles, t0, t1, k0, k1, out);
-        },
+        g, a, c, 0, rows, 0, (n + gemm::NR - 1) / gemm::NR, scratch(0, gemm::packedASize()),
         [&](int64_t p, int64_t k0) {
           return gemm::Panel{data + (p * depths + k0 / gemm::KC) * gemm::KC * gemm::NR, gemm::panelWidth(n, p)};
         });
@@ -140,11 +137,11 @@ static void forwardRows(const Rnn& s, const RnnForward& f, int64_t b0, int64_t b
 static void forward(const Rnn& s, const RnnForward& f) {
   const int64_t U = s.units, G = rnnGates(s.kind) * U, tasks = blocks(s.batch);
   const int64_t first = s.kind == Gru ? 2 * U : G;  // columns that take h itself
-  float* panels = gemm::scratch(1, static_cast<size_t>(Packed::size(U, first) + Packed::size(U, U)));
+  float* panels = scratch(1, static_cast<size_t>(Packed::size(U, first) + Packed::size(U, U)));
   Packed main{U, first, panels}, candidate{U, U, panels + Packed::size(U, first)};
   main.pack(s.recurrent, G, false);
   if (s.kind == Gru) candidate.pack(s.recurrent + 2 * U, G, false);
-  float* temp = gemm::scratch(2, static_cast<size_t>(s.batch * (G + U)));
+  float* temp = scratch(2, static_cast<size_t>(s.batch * (G + U)));
   parallelTasks(tasks, [&](int64_t task) {
     const int64_t b0 = s.batch * task / tasks, b1 = s.batch * (task + 1) / tasks;
     forwardRows(s, f, b0, b1, main, candidate, temp + b0 * (G + U));
@@ -268,13 +265,13 @@ static void backward(const Rnn& s, const RnnBackward& f) {
   const int64_t U = s.units, G = rnnGates(s.kind) * U, tasks = blocks(s.batch), all = s.batch * s.steps;
   const int64_t first = s.kind == Gru ? 2 * U : G;
   const int64_t panels = Packed::size(first, U), more = s.kind == Gru ? Packed::size(U, U) : 0;
-  float* packed = gemm::scratch(1, static_cast<size_t>(panels + more));
+  float* packed = scratch(1, static_cast<size_t>(panels + more));
   Packed main{first, U, packed}, candidate{U, U, packed + panels};
   main.pack(s.recurrent, G, true);
   if (s.kind == Gru) candidate.pack(s.recurrent + 2 * U, G, true);
   const int64_t row = G + 2 * U;
   const int64_t extra = s.kind == Gru ? all * G + U * 2 * U + U * U : 0;
-  float* temp = gemm::scratch(2, static_cast<size_t>(s.batch * row + extra));
+  float* temp = scratch(2, static_cast<size_t>(s.batch * row + extra));
   float* gruMemory = temp + s.batch * row;
   const GruParts parts{gruMemory, gruMemory + all * 2 * U};
   parallelTasks(tasks, [&](int64_t task) {

@@ -3,6 +3,7 @@
 #include "../kernels.h"
 #include "../thread_pool.h"
 #include "math.inl"
+#include "scratch.inl"
 #include "gemm_tiles.inl"
 #include "gemm.inl"
 #include "elementwise.inl"

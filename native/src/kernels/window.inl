@@ -5,7 +5,6 @@ namespace netssm {
 namespace NETSSM_ISA {
 namespace window {
 
-using convolution::Memory;
 
 // Along one dimension: the taps that join destination i with sources, as pairs [begin[i], begin[i + 1]).
 struct Axis {
