@@ -62,7 +62,7 @@ describe.each(engines.filter((name) => name !== 'cpu'))(
       ['matMul, one right side for all', (tf) => tf.matMul(x(tf, 6, 5, 7), x(tf, 1, 7, 4))],
       ['matMul, one left side for all', (tf) => tf.matMul(x(tf, 1, 5, 7), x(tf, 6, 7, 4))],
       // Broadcasting both ways is not here: cpu and wasm give too few values then.
-    ['matMul, one right side for two batch axes', (tf) => tf.matMul(x(tf, 2, 3, 5, 7), x(tf, 1, 1, 7, 4))],
+      ['matMul, one right side for two batch axes', (tf) => tf.matMul(x(tf, 2, 3, 5, 7), x(tf, 1, 1, 7, 4))],
       ['slice of rows', (tf) => tf.slice(x(tf, 5, 4, 3), [1, 0, 0], [2, 4, 3])],
       ['slice inside', (tf) => tf.slice(x(tf, 5, 4, 3), [1, 2, 1], [3, 2, 2])],
       ['slice of long runs', (tf) => tf.slice(x(tf, 3, 4, 300), [0, 1, 0], [3, 2, 300])],
