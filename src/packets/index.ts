@@ -39,7 +39,13 @@ export * from './packet';
 export * from './ppp';
 export * from './pppoe';
 export * from './protocol';
-export { IpProtocol, nameIpProtocol, pseudoHeaderSum } from './pseudoHeader';
+export {
+  IpProtocol,
+  nameIpProtocol,
+  nearestIpLayer,
+  pseudoHeaderSum,
+  pseudoHeaderSumOf,
+} from './pseudoHeader';
 export * from './quic';
 export * from './radiotap';
 export { Reassembler, type ReassemblerOptions, type ReassemblyCounts } from './reassembly';
