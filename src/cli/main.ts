@@ -6,6 +6,7 @@ import { registerData } from './commands/data';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerEvaluate } from './commands/evaluate';
+import { registerExport } from './commands/export';
 import { registerGenerate } from './commands/generate';
 import { registerInspect } from './commands/inspect';
 import { registerKernel } from './commands/kernel';
@@ -18,6 +19,7 @@ import type { Register } from './command';
 const COMMANDS: readonly Register[] = [
   registerDemo,
   registerInspect,
+  registerExport,
   registerData,
   registerTokenize,
   registerTrain,

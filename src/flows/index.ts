@@ -26,3 +26,6 @@ export {
 } from './inspect';
 export { inspectCaptures, type InspectManyOptions } from './inspectMany';
 export { listPackets, packetLine, timeOfDay, type ListedPacket } from './listPackets';
+export { FLOW_COLUMNS, PACKET_COLUMNS, type Columns, type ColumnSpec, type ColumnType } from './columns';
+export { exportTable, type ExportFormat, type ExportOptions } from './exportTable';
+export { flowColumns, flowTable, packetColumns, packetTable, type TableOptions } from './tables';

@@ -1,5 +1,5 @@
 import { openCapture, type CaptureInfo, type CaptureReader, type FrameSlice } from '../capture';
-import { HeaderBatch } from '../packets';
+import { HEADER_BATCH_ROWS, HeaderBatch } from '../packets';
 import type { Problem } from '../util';
 import { FlowIndex, type FlowLimits, type OnFlowClosed } from './flowIndex';
 import { selectFrames, type SelectOptions } from './select';
@@ -20,6 +20,8 @@ export class CaptureScan {
   readonly flows: FlowIndex;
   /** Packets selected so far. */
   packets = 0;
+  /** Number in the file, from 1, of each row of the current batch. */
+  readonly numbers: Float64Array = new Float64Array(HEADER_BATCH_ROWS);
 
   /** Use {@link scanCapture}. */
   constructor(
@@ -46,9 +48,12 @@ export class CaptureScan {
   /** Batches of rows, each valid until the next is asked for. When all have been given, all flows are closed. */
   async *batches(): AsyncGenerator<HeaderBatch> {
     const batch = new HeaderBatch();
+    let number = 0;
     for await (const frames of this.reader.batches()) {
       for (const frame of frames) {
+        number++;
         if (!this.slice.take(frame)) continue;
+        this.numbers[batch.length] = number;
         this.flows.addFrame(batch, frame);
         if (batch.length === batch.capacity) {
           this.packets += batch.length;

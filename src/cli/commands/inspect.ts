@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { formatBytes, formatDuration, NetssmError } from '../../util';
 import type { InspectedCapture, ListedPacket, SelectOptions } from '../../flows';
 import { newCommand, runAction, type Register } from '../command';
@@ -11,8 +12,8 @@ interface InspectCommandOptions {
   skip?: number;
   count?: number;
   jobs?: number;
-  problems?: number | true;
-  packets?: number | true;
+  problems?: number | true | string;
+  packets?: number | true | string;
   show?: number;
   json?: boolean;
 }
@@ -37,7 +38,7 @@ export const registerInspect: Register = (program, finish) => {
     'netssm inspect --problems captures/',
     'tcpdump -w - -c 1000 | netssm inspect -',
   ])
-    .argument('<captures...>', 'capture files or folders of them; - for standard input')
+    .argument('[captures...]', 'capture files or folders of them; - for standard input')
     .option('--filter <expression>', 'only packets for which this holds, in the words of tcpdump')
     .option('--from <time>', 'only from this time on: seconds after the first packet, or ISO 8601 (UTC)')
     .option('--to <time>', 'only before this time')
@@ -47,18 +48,31 @@ export const registerInspect: Register = (program, finish) => {
     .option(
       '--problems [n]',
       'first places of each kind of problem: packet, byte, what is wrong (default: 3)',
-      positiveWhole,
+      numberOrPath,
     )
     .option(
       '--packets [n]',
       'one line a packet, like tcpdump, for the first n packets (default: all)',
-      positiveWhole,
+      numberOrPath,
     )
     .option('--show <n>', 'all fields and the bytes of packet n of the file', positiveWhole)
-    .action((captures: string[], options: InspectCommandOptions) =>
-      runAction(options, finish, (io) => inspect(captures, options, io)),
-    );
+    .action((captures: string[], options: InspectCommandOptions, command: Command) => {
+      // `--packets x.pcap` means the capture, not its number of lines.
+      for (const name of ['problems', 'packets'] as const) {
+        const value = options[name];
+        if (typeof value !== 'string') continue;
+        captures.unshift(value);
+        options[name] = true;
+      }
+      if (captures.length === 0) command.error("error: missing required argument 'captures'");
+      return runAction(options, finish, (io) => inspect(captures, options, io));
+    });
 };
+
+/** The value of an option whose number may be left out before a path. */
+function numberOrPath(text: string): number | string {
+  return /^-?[\d.]+$/.test(text) ? positiveWhole(text) : text;
+}
 
 async function inspect(captures: string[], options: InspectCommandOptions, io: Io): Promise<number> {
   const { filter, from, to, skip, count } = options;
@@ -67,7 +81,10 @@ async function inspect(captures: string[], options: InspectCommandOptions, io: I
   // Unusable words end the run before any file is read.
   selectFrames(selection);
   if (options.show !== undefined) return showPacket(captures, options.show, io);
-  if (options.packets !== undefined) return printPackets(captures, options.packets, selection, io);
+  if (options.packets !== undefined) {
+    const limit = options.packets === true ? Infinity : Number(options.packets);
+    return printPackets(captures, limit, selection, io);
+  }
   return inspectAll(captures, options, selection, io);
 }
 
@@ -85,7 +102,8 @@ async function inspectAll(
   };
   const { files, unusable } = await listAll(captures, note);
   const progress = io.progress('inspect');
-  const examples = options.problems === true ? 3 : options.problems;
+  const examples =
+    options.problems === undefined ? undefined : Number(options.problems === true ? 3 : options.problems);
   const inspected = await inspectCaptures(files, {
     ...selection,
     examples,
@@ -138,7 +156,7 @@ async function listAll(
 /** --packets: one line each while they are read; with --json as rows. */
 async function printPackets(
   captures: string[],
-  limit: number | true,
+  limit: number,
   selection: SelectOptions,
   io: Io,
 ): Promise<number> {
@@ -155,7 +173,7 @@ async function printPackets(
     const rows: PacketRow[] = [];
     let n = 0;
     for await (const item of listPackets(file, selection)) {
-      if (limit !== true && n >= limit) break;
+      if (n >= limit) break;
       n++;
       if (io.json) rows.push(rowOf(item, summarize(item.packet)));
       else io.print(packetLine(item));
