@@ -7,6 +7,10 @@ import type { Chunks, SourceDamage } from './source';
  * stays below 17 MB, whatever the file.
  */
 const SLICE_BYTES = 1 << 14;
+/** The first slices are small, and double: what a failing decoder was given last gives nothing. */
+const FIRST_SLICE_BYTES = 1 << 6;
+/** A member ends with a checksum and a length, which are given alone: when they are wrong, nothing else is lost. */
+const TRAILER_BYTES = 8;
 
 export function isGzip(start: Uint8Array): boolean {
   return start[0] === 0x1f && start[1] === 0x8b;
@@ -18,14 +22,22 @@ export function isGzip(start: Uint8Array): boolean {
 export async function* unpackGzip(chunks: Chunks, damaged: (damage: SourceDamage) => void): Chunks {
   // When it fails, the decoder keeps back what it has not yet filled a chunk with: small ones lose less.
   const pump = new TransformPump(createGunzip({ chunkSize: 1 << 13 }));
+  let held: Uint8Array = new Uint8Array(0);
+  let slice = FIRST_SLICE_BYTES;
   try {
     for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length && !pump.error; at += SLICE_BYTES) {
-        await pump.push(chunk.subarray(at, at + SLICE_BYTES));
+      const bytes = held.length === 0 ? chunk : new Uint8Array(Buffer.concat([held, chunk]));
+      const end = Math.max(0, bytes.length - TRAILER_BYTES);
+      held = bytes.subarray(end);
+      for (let at = 0; at < end && !pump.error; slice = Math.min(SLICE_BYTES, 2 * slice)) {
+        const next = Math.min(end, at + slice);
+        await pump.push(bytes.subarray(at, next));
         yield* pump.take();
+        at = next;
       }
       if (pump.error) break;
     }
+    if (!pump.error && held.length > 0) await pump.push(held);
     if (!pump.error) await pump.end();
     yield* pump.take();
     if (pump.error) damaged(gzipDamage(pump.error));

@@ -35,17 +35,12 @@ interface FrameDecoder {
   close(): void;
 }
 
-type CreateZstd = (() => Transform) | undefined;
 /** Node.js has it from 22.15 on; the type definitions of older releases do not. */
 const createZstdDecompress = (zlib as unknown as { createZstdDecompress?: () => Transform })
   .createZstdDecompress;
 
 /** Undoes Zstandard, all frames of the file. Data that is cut or damaged gives what comes before, and is reported. */
-export async function* unpackZstd(
-  chunks: Chunks,
-  damaged: (damage: SourceDamage) => void,
-  createNative: CreateZstd = createZstdDecompress,
-): Chunks {
+export async function* unpackZstd(chunks: Chunks, damaged: (damage: SourceDamage) => void): Chunks {
   const input = new Input(chunks);
   let decoder: FrameDecoder | undefined;
   try {
@@ -60,8 +55,11 @@ export async function* unpackZstd(
         await skipFrame(input);
         continue;
       }
-      const header = await readHeader(input, createNative ? NATIVE_WINDOW_BYTES : PORTABLE_WINDOW_BYTES);
-      decoder = createNative ? nativeDecoder(createNative) : await portableDecoder();
+      const header = await readHeader(
+        input,
+        createZstdDecompress ? NATIVE_WINDOW_BYTES : PORTABLE_WINDOW_BYTES,
+      );
+      decoder = createZstdDecompress ? nativeDecoder(createZstdDecompress) : await portableDecoder();
       yield* await decoder.push(header.bytes);
       for (let last = false; !last;) {
         const block = await readBlock(input);
