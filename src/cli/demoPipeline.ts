@@ -70,8 +70,6 @@ export async function tokenizeDemo(folders: DemoFolders, io: Io): Promise<Datase
   const progress = io.progress('1/5 tokenize');
   const meta = await buildDataset({
     inputs: collectInputs(folders.captures),
-    layout: 'compact',
-    checksums: 'zero',
     out: folders.tokens,
     onProgress: progress.report,
   });

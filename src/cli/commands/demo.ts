@@ -62,7 +62,7 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   // fit listens for Ctrl-C itself, so it may know what the signal does not.
   stopIfAsked(history.stopped === 'interrupt');
 
-  const { loadModel } = await import('../../generate/index.js');
+  const { firstTryRate, loadModel } = await import('../../generate/index.js');
   const fresh = await loadModel(folders.run);
   const shipped = await steps.shippedModel();
   if (!shipped) {
@@ -120,7 +120,11 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const evaluationFresh =
     generatedFresh && (await judge(folders.generatedFresh, '5/5 evaluate, just trained'));
 
-  const numbers = keyNumbers(evaluation, bestBaseline(loss.baselines), loss.lossNats, shipped !== undefined);
+  const firstTry = firstTryRate(...generated.traces.map(({ report }) => report));
+  const numbers = keyNumbers(evaluation, bestBaseline(loss.baselines), loss.lossNats, {
+    shipped: shipped !== undefined,
+    firstTry,
+  });
   const metrics = {
     version,
     seed: options.seed,
@@ -224,7 +228,7 @@ function keyNumbers(
   evaluation: Evaluation,
   best: { name: string; lossNats: number },
   heldOutLossNats: number,
-  shipped: boolean,
+  { shipped, firstTry }: { shipped: boolean; firstTry: number | undefined },
 ): KeyNumber[] {
   const distance = (source: string, what: string): number | null =>
     evaluation.similarity.find((row) => row.source === source && row.label === 'macro' && row.what === what)
@@ -244,7 +248,11 @@ function keyNumbers(
       value: heldOutLossNats,
       text: `${number(heldOutLossNats)} (best simple predictor, ${best.name}: ${number(best.lossNats)})`,
     },
-    { name: 'generated packets that decode', value: decodeRate, text: percent(decodeRate) },
+    {
+      name: 'generated packets that decode',
+      value: decodeRate,
+      text: `${percent(decodeRate)} (at first try: ${percent(firstTry ?? null)}; others were drawn again)`,
+    },
     {
       name: 'generated packets without any fault',
       value: valid('synthetic'),
