@@ -9,6 +9,8 @@ const built = existsSync(join(root, 'dist', 'cli', 'main.js'));
 const COMMANDS = [
   'demo',
   'inspect',
+  'export',
+  'data import',
   'tokenize',
   'train',
   'generate',
@@ -159,7 +161,7 @@ describe('tokenize', () => {
     // 4 captures a label of 6 + (1..4) packets
     expect(JSON.parse(stdout)).toMatchObject({
       out,
-      layout: 'compact',
+      layout: 'compact-rel',
       labels: ['mail', 'web'],
       totals: { sources: 8, sequences: 8, packets: 2 * (4 * 6 + 10) },
       refusals: {},
