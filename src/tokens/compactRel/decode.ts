@@ -17,7 +17,7 @@ import {
   XMASK_FOLLOWS,
 } from './field';
 import { RAW, readFlow } from './flowHeader';
-import { checksumVerbatim } from './ipFields';
+import { checksumVerbatim } from './checksumFields';
 import { checkLinkType, HELD_LINK_TYPES } from '../linkTypes';
 import type { LinkHeader } from '../linkTypes';
 import { ByteReader, u16 } from './numbers';

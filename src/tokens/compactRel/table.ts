@@ -1,5 +1,6 @@
+import { CHECKSUM_FIELDS } from './checksumFields';
 import type { Field } from './field';
-import { CHECKSUM_FIELDS, IP_FIELDS } from './ipFields';
+import { IP_FIELDS } from './ipFields';
 import { TCP_FIELDS } from './tcpFields';
 import { UDP_FIELDS } from './udpFields';
 

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeTokens, encodePackets, encodeSession, getLayout, PKT, Vocabulary } from '../../../src/tokens';
 import type { Frame } from '../../../src/capture';
+import { projectRoot } from '../../../src/util';
 import { DNS, frame, hex, SYN, tagged, UDP6 } from '../frames';
 import { tcpFrame } from './sequences';
 
@@ -193,5 +196,32 @@ describe('flows', () => {
     expect(first.endsWith(plain(`12 020000000002 020000000001 ${tag} 0800`))).toBe(true);
     // Template slot 8, no step of the timestamp, IP id one less than expected.
     expect(second).toBe(plain('00 02 80 21 08 01 ff'));
+  });
+});
+
+describe('docs/formats.md', () => {
+  it('its worked packets have the tokens that it shows', () => {
+    const text = readFileSync(join(projectRoot, 'docs', 'formats.md'), 'utf8');
+    const section = text.slice(
+      text.indexOf('### Four packets, worked'),
+      text.indexOf('### Irregular packets'),
+    );
+    const [syn, ack, data] = [...section.matchAll(/```\n([0-9a-f\s]+)```/g)].map((m) => frame(hex(m[1])));
+    // Tables: the numbers of each first column, without the closing <|pkt|>.
+    const tables = section
+      .split('| tokens | meaning |')
+      .slice(1)
+      .map((t) => [...t.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap((m) => m[1].split(/[ ,]+/).map(Number)))
+      .map((tokens) => tokens.filter((token) => token !== PKT));
+    const synAck = /`([\d ]{20,})`/.exec(section)![1].split(' ').map(Number);
+    const layout = getLayout('compact-rel');
+    const decoder = layout.decoder();
+    const answer = [tables[0], synAck].map((tokens) => decoder.decode(Uint8Array.from(tokens)))[1];
+    if (!answer.ok) throw new Error(answer.refusal.code);
+    const frames = [syn, frame(answer.packet.data), ack, data];
+    expect(tokensOf(frames)).toEqual(
+      [tables[0], synAck, tables[1], tables[2]].map((t) => Buffer.from(t).toString('hex')),
+    );
+    expect(tokensOf(frames, 'keep')[3].slice(-4)).toBe('9a31');
   });
 });
