@@ -79,7 +79,7 @@ export function decodePacket(bytes: Uint8Array, linkType: number, options: Decod
     protocol = decoded.next === undefined ? undefined : announced(decoded, name, at);
     recognised = false;
     if (!protocol && decoded.next !== undefined) {
-      protocol = protocolsRecognisedIn(name)?.find((other) => accepts(other, at));
+      protocol = recognise(name, at);
       recognised = protocol !== undefined;
     }
   }
@@ -98,6 +98,14 @@ function announced(decoded: Decoded<unknown>, name: string, at: Cursor): Protoco
   if (first && accepts(first, at)) return first;
   const second = otherwise === undefined ? undefined : nextProtocol(nextOf, otherwise);
   return second && accepts(second, at) ? second : undefined;
+}
+
+/** The first protocol that takes the payload for its own. */
+function recognise(parent: string, at: Cursor): Protocol | undefined {
+  const candidates = protocolsRecognisedIn(parent);
+  if (!candidates || at.offset >= at.end) return undefined;
+  for (const candidate of candidates) if (accepts(candidate, at)) return candidate;
+  return undefined;
 }
 
 function accepts(protocol: Protocol, { bytes, offset, end, outer }: Cursor): boolean {

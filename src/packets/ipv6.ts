@@ -86,9 +86,9 @@ export const ipv6Protocol: Protocol<'ipv6', Ipv6Fields> = {
       source: formatIpv6(bytes, offset + IPV6_FIELDS.source.byte),
       destination: formatIpv6(bytes, offset + IPV6_FIELDS.destination.byte),
     };
-    const result = { fields, length: IPV6_HEADER_BYTES, next: fields.nextHeader, whole: false };
+    const next = fields.nextHeader;
     // 0 announces a jumbo payload in an option (RFC 2675), or segmentation left to the network card.
-    if (fields.payloadLength === 0) return result;
+    if (fields.payloadLength === 0) return { fields, length: IPV6_HEADER_BYTES, next, whole: false };
     const ownEnd = offset + IPV6_HEADER_BYTES + fields.payloadLength;
     if (ownEnd > wireEnd) {
       const room = wireEnd - offset - IPV6_HEADER_BYTES;
@@ -97,9 +97,9 @@ export const ipv6Protocol: Protocol<'ipv6', Ipv6Fields> = {
         offset + 4,
         `payload length ${fields.payloadLength} where ${room} bytes were sent`,
       );
-      return result;
+      return { fields, length: IPV6_HEADER_BYTES, next, whole: false };
     }
-    return { ...result, wireEnd: ownEnd, whole: true };
+    return { fields, length: IPV6_HEADER_BYTES, next, wireEnd: ownEnd, whole: true };
   },
 
   encode(fields, payload, { inner }): Uint8Array {

@@ -1,4 +1,4 @@
-import { getBits, readFields, setBits, writeFields } from './fields';
+import { getBits, setBits, writeFields } from './fields';
 import type { Layer } from './packet';
 import type { Decoded, Protocol } from './protocol';
 import type { UdpFields } from './udp';
@@ -67,7 +67,18 @@ export const rtpProtocol: Protocol<'rtp', RtpFields> = {
   decode({ bytes, offset, end }): Decoded<RtpFields> | undefined {
     const length = headerLength(bytes, offset, end);
     if (offset + length > end) return undefined;
-    const numbers = readFields(bytes, offset, RTP_FIELDS);
+    // Most packets of a call are these: field by field is faster than a loop over the ranges.
+    const numbers = {
+      version: getBits(bytes, offset, RTP_FIELDS.version),
+      padding: getBits(bytes, offset, RTP_FIELDS.padding),
+      extension: getBits(bytes, offset, RTP_FIELDS.extension),
+      csrcCount: getBits(bytes, offset, RTP_FIELDS.csrcCount),
+      marker: getBits(bytes, offset, RTP_FIELDS.marker),
+      payloadType: getBits(bytes, offset, RTP_FIELDS.payloadType),
+      sequenceNumber: getBits(bytes, offset, RTP_FIELDS.sequenceNumber),
+      timestamp: getBits(bytes, offset, RTP_FIELDS.timestamp),
+      ssrc: getBits(bytes, offset, RTP_FIELDS.ssrc),
+    };
     const csrc = Array.from({ length: numbers.csrcCount }, (_, i) =>
       getBits(bytes, offset + RTP_HEADER_BYTES + 4 * i, { bit: 0, bits: 32 }),
     );

@@ -79,7 +79,11 @@ export const tlsProtocol: Protocol<'tls', TlsFields> = {
   },
 
   decode({ bytes, offset }): Decoded<TlsFields> {
-    const fields = readFields(bytes, offset, TLS_FIELDS);
+    const fields = {
+      contentType: getBits(bytes, offset, TLS_FIELDS.contentType),
+      version: getBits(bytes, offset, TLS_FIELDS.version),
+      length: getBits(bytes, offset, TLS_FIELDS.length),
+    };
     return { fields, length: TLS_RECORD_BYTES, next: fields.contentType };
   },
 
@@ -111,7 +115,15 @@ export const dtlsProtocol: Protocol<'dtls', DtlsFields> = {
   },
 
   decode({ bytes, offset }): Decoded<DtlsFields> {
-    return { fields: readFields(bytes, offset, DTLS_FIELDS), length: DTLS_RECORD_BYTES };
+    const fields = {
+      contentType: getBits(bytes, offset, DTLS_FIELDS.contentType),
+      version: getBits(bytes, offset, DTLS_FIELDS.version),
+      epoch: getBits(bytes, offset, DTLS_FIELDS.epoch),
+      sequenceHigh: getBits(bytes, offset, DTLS_FIELDS.sequenceHigh),
+      sequenceLow: getBits(bytes, offset, DTLS_FIELDS.sequenceLow),
+      length: getBits(bytes, offset, DTLS_FIELDS.length),
+    };
+    return { fields, length: DTLS_RECORD_BYTES };
   },
 
   encode(fields, payload): Uint8Array {

@@ -50,12 +50,11 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
       checksum: getBits(bytes, offset, UDP_FIELDS.checksum),
     };
     const { sourcePort: otherwise, destinationPort: next } = fields;
-    const result = { fields, length: UDP_HEADER_BYTES, next, otherwise };
     // 0 is allowed for jumbo payloads (RFC 2675).
     if (fields.length < UDP_HEADER_BYTES) {
       if (fields.length > 0)
         problem('udp_length', offset + 4, `a length of ${fields.length}; the least is 8`);
-      return result;
+      return { fields, length: UDP_HEADER_BYTES, next, otherwise };
     }
     const ownEnd = offset + fields.length;
     // The first fragment of a datagram rightly claims more than it carries.
@@ -66,7 +65,7 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
         offset + 4,
         `length ${fields.length} where ${wireEnd - offset} bytes were sent`,
       );
-      return result;
+      return { fields, length: UDP_HEADER_BYTES, next, otherwise };
     }
     if (complete && fields.checksum !== 0 && ownEnd <= end) {
       const sum = pseudoHeaderSum(bytes, nearestIpLayer(outer), IpProtocol.UDP, fields.length);
@@ -74,7 +73,7 @@ export const udpProtocol: Protocol<'udp', UdpFields> = {
         problem('udp_checksum_wrong', offset + 6, `checksum 0x${fields.checksum.toString(16)} is wrong`);
       }
     }
-    return { ...result, wireEnd: Math.min(ownEnd, wireEnd) };
+    return { fields, length: UDP_HEADER_BYTES, next, otherwise, wireEnd: Math.min(ownEnd, wireEnd) };
   },
 
   encode(fields, payload, { ip, inner }): Uint8Array {
