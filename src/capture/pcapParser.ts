@@ -164,12 +164,11 @@ export class PcapParser {
     if (!q.has(RECORD_HEADER_BYTES)) return false;
     const capLen = q.view.getUint32(q.at + this.capLenAt, this.little);
     if (capLen > this.maxRecord) return true;
-    const reach = LONG_RECORD_HEADER_BYTES + capLen + RECORD_HEADER_BYTES;
-    if (!q.has(reach)) return end;
+    const next = RECORD_HEADER_BYTES + capLen;
+    if (q.has(next + RECORD_HEADER_BYTES) && this.believable(next)) return true;
+    if (!q.has(LONG_RECORD_HEADER_BYTES + capLen + RECORD_HEADER_BYTES)) return end;
     let found: number | undefined;
-    for (const bytes of [RECORD_HEADER_BYTES, LONG_RECORD_HEADER_BYTES]) {
-      if (found === undefined && this.believable(bytes + capLen)) found = bytes;
-    }
+    if (this.believable(LONG_RECORD_HEADER_BYTES + capLen)) found = LONG_RECORD_HEADER_BYTES;
     if (found === undefined && this.believable(NOKIA_RECORD_HEADER_BYTES + capLen)) {
       // Four bytes are a smaller difference, so a third record has to agree.
       const second = NOKIA_RECORD_HEADER_BYTES + capLen;
@@ -180,7 +179,7 @@ export class PcapParser {
         if (q.available === third) found = NOKIA_RECORD_HEADER_BYTES;
       } else if (this.believable(third)) found = NOKIA_RECORD_HEADER_BYTES;
     }
-    if (found !== undefined && found !== RECORD_HEADER_BYTES) {
+    if (found !== undefined) {
       this.headerBytes = found;
       this.problems.add(
         'pcap_long_record_headers',

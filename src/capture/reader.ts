@@ -78,6 +78,11 @@ export class CaptureReader implements AsyncIterable<Frame> {
     }
   }
 
+  /** Takes what the bytes at hand hold, without reading on: a pipe may bring no more for a while. */
+  start(): void {
+    this.parser.parse(this.pending, false);
+  }
+
   /** Reads one chunk, and keeps its frames for whoever iterates. */
   async advance(): Promise<void> {
     const { done, value } = await this.source.chunks.next();
@@ -125,6 +130,7 @@ export async function openCapture(source: CaptureSource): Promise<CaptureReader>
     queue.finish();
     if (bytes.damage && queue.available < 12) throw unpackError(bytes.name, bytes.damage);
     const reader = new CaptureReader(bytes, queue, chooseParser(bytes.name, queue, list), list);
+    reader.start();
     while (!reader.infoKnown && !reader.finished) await reader.advance();
     if (!reader.infoKnown) {
       if (bytes.damage) throw unpackError(bytes.name, bytes.damage);

@@ -17,6 +17,10 @@ describe('listCaptures', () => {
       'b/1.PCAP',
       'a.cap',
       'c/d/x.pcap.gz',
+      'c/d/y.pcapng.zst',
+      'c/ring.pcap1',
+      'c/ring.pcap02.gz',
+      'c/phone.dmp',
       'notes.txt',
       'b/1.pcap.csv',
       '.git/y.pcap',
@@ -27,7 +31,11 @@ describe('listCaptures', () => {
     symlinkSync(root, join(root, 'b', 'loop'));
     symlinkSync(join(root, 'a.cap'), join(root, 'b', 'link.cap'));
     const found = listCaptures(root).map((path) => relative(root, path));
-    expect(found).toEqual(['a.cap', 'b/1.PCAP', 'b/2.pcapng', 'b/link.cap', 'c/d/x.pcap.gz']);
+    expect(found).toEqual([
+      ...['a.cap', 'b/1.PCAP', 'b/2.pcapng', 'b/link.cap', 'c/d/x.pcap.gz', 'c/d/y.pcapng.zst'],
+      ...['c/phone.dmp', 'c/ring.pcap02.gz', 'c/ring.pcap1'],
+    ]);
+    expect(listCaptures('-')).toEqual(['-']);
     expect(listCaptures(join(root, 'notes.txt'))).toEqual([join(root, 'notes.txt')]);
   });
 

@@ -148,6 +148,19 @@ describe('streams', () => {
     await reader.close();
   });
 
+  it('that pause give what has arrived', async () => {
+    let asked = 0;
+    async function* pausing(): AsyncGenerator<Uint8Array> {
+      yield file;
+      asked++;
+      await new Promise(() => {});
+    }
+    const reader = await openCapture(pausing());
+    const batches = reader.batches();
+    expect((await batches.next()).value?.length).toBe(2);
+    expect(asked).toBe(0);
+  });
+
   it('of text are refused', async () => {
     const error = await openCapture(Readable.from(['text', 'more'])).catch((e: unknown) => e as NetssmError);
     expect([(error as NetssmError).code, (error as NetssmError).message.includes('(stream)')]).toEqual([

@@ -86,6 +86,31 @@ describe('pcap reader', () => {
     expect(ordinary.problems.map((p) => p.code)).toEqual(['pcap_long_record_headers']);
   });
 
+  it("reads the 20-byte record headers of Nokia's firewalls, and is not misled by empty records", async () => {
+    const nokia = (seconds: number, data: number[]) => [
+      ...pcapRecord(seconds, 7, data).slice(0, 16),
+      ...[0, 1, 2, 3],
+      ...data,
+    ];
+    const file = bytesOf(
+      pcapHeader(US),
+      nokia(1_600_000_000, [1, 2]),
+      nokia(1_600_000_001, [3]),
+      nokia(1_600_000_002, [4, 5, 6]),
+    );
+    const { frames, problems } = await readCapture(file);
+    expect(frames.map((f) => [...f.data])).toEqual([[1, 2], [3], [4, 5, 6]]);
+    expect(problems.map((p) => p.message)).toEqual([
+      'record headers of 20 bytes under the ordinary magic number; read as such',
+    ]);
+    const plain = bytesOf(
+      pcapHeader(US),
+      pcapRecord(1_600_000_000, 7, []),
+      pcapRecord(1 << 30, 7, [0, 0, 0, 0, 9]),
+    );
+    expect((await readCapture(plain)).frames.map((f) => f.data.length)).toEqual([0, 5]);
+  });
+
   it('reads the two lengths the other way round before version 2.3', async () => {
     const header = pcapHeader(US);
     header[6] = 2;
@@ -165,8 +190,13 @@ describe('pcap reader', () => {
     ['a zip archive', [0x50, 0x4b, 3, 4, 0, 0], 'capture_not_recognised', 'zip archive'],
     ['a Zstandard file of 5 bytes', [0x28, 0xb5, 0x2f, 0xfd, 0], 'zstd_cut', 'Zstandard'],
     ['an xz file', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], 'capture_not_recognised', 'an xz file'],
-    ['a snoop file', [...Buffer.from('snoop\0\0\0\0\2')], 'capture_not_recognised', 'a Snoop capture'],
-    ['a Bluetooth log', [...Buffer.from('btsnoop\0\0\0\0\1')], 'capture_not_recognised', 'btsnoop'],
+    [
+      'a snoop file',
+      [...Buffer.from('snoop\0\x00\x00\x00\x02')],
+      'capture_not_recognised',
+      'a Snoop capture',
+    ],
+    ['a Bluetooth log', [...Buffer.from('btsnoop\0\x00\x00\x00\x01')], 'capture_not_recognised', 'btsnoop'],
     ['a hex dump', [...Buffer.from('0000  45 00 00 28 1c')], 'capture_not_recognised', 'hex dump'],
     ['JSON', [...Buffer.from('[{"_index": 1}]')], 'capture_not_recognised', 'JSON'],
     ['gzip twice', [...gzipSync(gzipSync('x'))], 'capture_not_recognised', 'gzip file inside another'],

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readCapture, writePcapng, type Frame } from '../../src/capture';
-import { Rng } from '../../src/util';
+import { readCapture, readProvenance, writeCapture, writePcapng, type Frame } from '../../src/capture';
+import { NetssmError, Rng } from '../../src/util';
 import {
   block,
   bytesOf,
@@ -138,6 +138,79 @@ describe('pcapng reader', () => {
     expect(problems.map((p) => p.code)).toEqual(['pcapng_interface_unknown']);
   });
 
+  it('keeps comments on sections and packets, names of interfaces, and counts what it passes over', async () => {
+    const text = (code: number, value: string) => option(code, [...Buffer.from(value)]);
+    const body = (data: number[], options: number[]) => [
+      ...[0, 0, 0, 7, data.length, 99].flatMap((word) => u32(word)).slice(4),
+      ...data,
+      ...new Array<number>(-data.length & 3).fill(0),
+      ...options,
+    ];
+    const shb = sectionHeader().slice(8, 24);
+    const file = bytesOf(
+      block(0x0a0d0d0a, [...shb, ...text(1, 'first'), ...text(4, 'dumpcap'), ...text(1, 'Grüße'), ...END]),
+      interfaceDescription(1, 0, [...text(2, 'eth0\0'), ...text(3, 'uplink'), ...END]),
+      block(10, [...u32(0x544c534b), ...u32(4), 1, 2, 3, 4]),
+      block(4, [0, 0, 0, 0]),
+      block(0x40000bad, [...u32(32473), 1, 2, 3, 4]),
+      block(0x9999, []),
+      block(
+        6,
+        body([1, 2, 3, 4, 5], [...text(1, 'odd'), ...option(2, [1, 0, 0, 0]), ...text(1, 'very'), ...END]),
+      ),
+      block(6, body([6], [...option(1, []), ...END])),
+      block(6, body([7], [])),
+    );
+    const { info, frames, problems } = await readCapture(file);
+    expect(problems).toEqual([]);
+    expect(info.comments).toEqual(['first', 'Grüße']);
+    expect([info.application, info.interfaces[0].name, info.interfaces[0].description]).toEqual([
+      ...['dumpcap', 'eth0', 'uplink'],
+    ]);
+    expect(info.skippedBlocks).toEqual({ decryption_secrets: 1, name_resolution: 1, custom: 1, unknown: 1 });
+    expect(frames.map((f) => [f.comment, ...f.data])).toEqual([
+      ['odd\nvery', 1, 2, 3, 4, 5],
+      ['', 6],
+      [undefined, 7],
+    ]);
+  });
+
+  it('names options and times that cannot be, and keeps the packet', async () => {
+    const torn = [
+      ...u32(0),
+      ...u32(0),
+      ...u32(5),
+      ...u32(1),
+      ...u32(1),
+      9,
+      0,
+      0,
+      0,
+      ...u16(1),
+      ...u16(500),
+      1,
+      2,
+      3,
+      4,
+    ];
+    const { frames, problems } = await readCapture(
+      bytesOf(
+        sectionHeader(),
+        interfaceDescription(1, 0, [...option(9, [0]), ...END]),
+        interfaceDescription(1, 0, [...option(14, [0, 0, 0, 0, 0, 0, 0, 0x80]), ...END]),
+        block(6, torn),
+        enhancedPacket(0, 2n ** 63n, [1]),
+        enhancedPacket(1, 0n, [2]),
+      ),
+    );
+    expect(problems.map((p) => p.code)).toEqual([
+      ...['pcapng_option_length', 'pcapng_timestamp_range', 'pcapng_timestamp_range'],
+    ]);
+    expect(frames.map((f) => f.tsMicros)).toEqual([
+      ...[5_000_000, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER],
+    ]);
+  });
+
   it('reads up to the damage, wherever the file is cut', async () => {
     const blocks = [
       interfaceDescription(1, 0),
@@ -234,5 +307,67 @@ describe('pcapng writer', () => {
         ...END,
       ]),
     ]);
+  });
+
+  it('writes comments on packets, and says what made them', async () => {
+    const path = join(folder, 'made.pcapng');
+    const made = { tool: 'netssm', version: '0.1.0', model: 'data/models/demo', seed: 7, note: 'a: b\nc' };
+    const frame = (n: number, comment?: string): Frame => ({
+      ...{
+        data: new Uint8Array(n).fill(n),
+        wireLen: n,
+        tsMicros: n,
+        tsNanos: 0,
+        linkType: 1,
+        interfaceId: 0,
+      },
+      ...(comment === undefined ? {} : { comment }),
+    });
+    const frames = [frame(1, 'x'), frame(4, 'prompt'), frame(5), frame(6, 'Grüße\nzwei'), frame(0, '')];
+    const count = await writeCapture(path, frames, { comment: 'hello', provenance: made });
+    const { info, frames: again, problems } = await readCapture(path);
+    expect([count, problems]).toEqual([5, []]);
+    expect(again).toEqual(frames);
+    expect(info.comments).toEqual([
+      'hello',
+      'provenance\ntool: netssm\nversion: 0.1.0\nmodel: data/models/demo\nseed: 7\nnote: a: b c',
+    ]);
+    expect(readProvenance(info.comments)).toEqual({ ...made, seed: '7', note: 'a: b c' });
+    expect(readProvenance(['hello'])).toBe(undefined);
+  });
+
+  it('takes mixed link types, which pcap refuses', async () => {
+    const frame = (linkType: number): Frame => ({
+      ...{ data: Uint8Array.of(1), wireLen: 1, tsMicros: 1, tsNanos: 0, linkType, interfaceId: 0 },
+    });
+    const frames = [frame(1), frame(113), frame(1)];
+    await writeCapture(join(folder, 'mixed.pcapng'), frames);
+    const read = await readCapture(join(folder, 'mixed.pcapng'));
+    expect(read.frames.map((f) => [f.linkType, f.interfaceId])).toEqual([
+      [1, 0],
+      [113, 1],
+      [1, 0],
+    ]);
+    const error = await writeCapture(join(folder, 'mixed.pcap'), frames).catch(
+      (e: unknown) => e as NetssmError,
+    );
+    expect((error as NetssmError).code).toBe('pcap_mixed_link_types');
+    expect((error as NetssmError).hint).toContain('.pcapng');
+    expect(existsSync(join(folder, 'mixed.pcap'))).toBe(false);
+  });
+
+  it('refuses what it cannot write', async () => {
+    const frame = (change: Partial<Frame>): Frame => ({
+      ...{ data: Uint8Array.of(1), wireLen: 1, tsMicros: 1, tsNanos: 0, linkType: 1, interfaceId: 0 },
+      ...change,
+    });
+    const codeOf = (name: string, change: Partial<Frame>) =>
+      writeCapture(join(folder, name), [frame(change)]).then(String, (e: unknown) => (e as NetssmError).code);
+    expect(await codeOf('x.pcapng', { tsMicros: -1 })).toBe('pcapng_timestamp_range');
+    expect(await codeOf('x.pcapng', { tsMicros: NaN })).toBe('pcapng_timestamp_range');
+    expect(await codeOf('x.pcapng', { linkType: 70_000 })).toBe('pcapng_link_type');
+    expect(await codeOf('x.pcap.gz', {})).toBe('capture_packed');
+    expect(await codeOf('x.pcap', {})).toBe('1');
+    expect(readdirSync(folder).filter((name) => name.startsWith('x.'))).toEqual(['x.pcap']);
   });
 });
