@@ -66,11 +66,15 @@ export interface DnsFields {
   answerCount: number;
   authorityCount: number;
   additionalCount: number;
-  /** Those that could be read; the rest is payload. */
+  /** Those that could be read, 64 at most; the rest is payload. */
   questions: DnsQuestion[];
 }
 
 const TCP_LENGTH_BYTES = 2;
+/** Real messages ask a handful; a packet of nothing but pointers to one long name must not cost a second. */
+const MAX_QUESTIONS = 64;
+/** Named in a summary. */
+const SHOWN_QUESTIONS = 4;
 const TYPE = { bit: 0, bits: 16 } as const;
 const CLASS = { bit: 16, bits: 16 } as const;
 
@@ -112,7 +116,9 @@ export const dnsProtocol: Protocol<'dns', DnsFields> = {
   },
 
   describe(f): string {
-    const asked = f.questions.map((q) => `${nameDnsType(q.type)} ${q.name}`).join(', ');
+    const shown = f.questions.slice(0, SHOWN_QUESTIONS).map((q) => `${nameDnsType(q.type)} ${q.name}`);
+    if (f.questions.length > shown.length) shown.push(`${f.questions.length - shown.length} more`);
+    const asked = shown.join(', ');
     const id = `0x${f.id.toString(16).padStart(4, '0')}`;
     const text = `DNS ${OPCODES[f.opcode] ?? `opcode ${f.opcode}`}${f.response ? ' response' : ''} ${id}`;
     const answers = f.response ? `, ${f.answerCount} answer${f.answerCount === 1 ? '' : 's'}` : '';
@@ -134,7 +140,7 @@ function readQuestions(
 ): { questions: DnsQuestion[]; end: number } {
   const questions: DnsQuestion[] = [];
   let at = message + DNS_HEADER_BYTES;
-  while (questions.length < count) {
+  while (questions.length < Math.min(count, MAX_QUESTIONS)) {
     const name = readDnsName(bytes, message, at, end);
     if (!name || name.end + 4 > end) {
       // Questions that the capture cut off are no fault of the packet.

@@ -196,7 +196,9 @@ function expectGiven(packet: Packet, layers: EncodeLayer[]): void {
     for (const [name, value] of Object.entries(fields as object)) {
       if (value === undefined) continue;
       // The encoder adds padding to lists of options.
-      const there = Array.isArray(value) ? (decoded[name] as unknown[]).slice(0, value.length) : decoded[name];
+      const there = Array.isArray(value)
+        ? (decoded[name] as unknown[]).slice(0, value.length)
+        : decoded[name];
       expect({ [name]: there }).toEqual({ [name]: value });
     }
   });
@@ -348,5 +350,17 @@ describe('domain names', () => {
     // To itself, forwards, and to each other.
     const loops = Uint8Array.of(0xc0, 0, 0xc0, 4, 0xc0, 2);
     expect([0, 2, 4].map((at) => readDnsName(loops, 0, at, 6))).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('of a message full of pointers to one long name cost little', () => {
+    const message = new Uint8Array(60_000);
+    for (let at = 12; at < 12 + 252; at += 2) message.set([1, 0x61], at);
+    for (let at = 12 + 253 + 4; at + 6 < message.length; at += 6) message.set([0xc0, 12], at);
+    message.set([0xff, 0xff], 4);
+    const data = encodePacket([layer('ipv4'), layer('udp', { destinationPort: 53 })], message);
+    const packet = decodePacket(data, 101, { wireLen: data.length });
+    expect((packet.layers[2].fields as { questions: unknown[] }).questions.length).toBe(64);
+    expect(summarize(packet).length).toBeLessThan(1500);
+    expect(encodePacket(packet.layers, data.subarray(packet.payloadOffset))).toEqual(data);
   });
 });
