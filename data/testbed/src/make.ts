@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { CLASSES } from './classes';
+import type { TrafficClass } from './classes/types';
 import { RELAY_SOURCE } from './lib/paths';
 import { sleep } from './lib/process';
 import { listNamespaces, removeNamespaces } from './net/namespaces';
@@ -31,16 +32,16 @@ async function main(): Promise<number> {
   if (process.platform !== 'linux') throw new UsageError('network namespaces need Linux');
   if (process.getuid?.() !== 0)
     throw new UsageError('network namespaces need root. Run: sudo node data/testbed/make.mjs ...');
-  const programs = await describePrograms();
+  const classes = CLASSES.filter((c) => !options.classes || options.classes.includes(c.name));
+  const programs = await describePrograms(classes);
   if (programs.missing.length > 0)
     throw new UsageError(`missing: ${programs.missing.join(', ')}. Run: sh data/testbed/install.sh`);
-  return new Run(options, programs).toEnd();
+  return new Run(options, classes, programs).toEnd();
 }
 
 class Run {
   private readonly prefix = `nb${process.pid.toString(36)}`;
   private readonly temporary = mkdtempSync(join(tmpdir(), 'netssm-testbed-'));
-  private readonly classes;
   private readonly list: SessionId[];
   private todo: (SessionId & { tries?: number })[] = [];
   private stopping = false;
@@ -50,11 +51,10 @@ class Run {
 
   constructor(
     private readonly options: Options,
+    private readonly classes: TrafficClass[],
     private readonly programs: Programs,
   ) {
-    const { classes } = options;
-    this.classes = CLASSES.filter((c) => !classes || classes.includes(c.name));
-    this.list = listSessions(this.classes, options);
+    this.list = listSessions(classes, options);
   }
 
   async toEnd(): Promise<number> {
@@ -91,7 +91,9 @@ class Run {
     if (wanted === 'netem' && !netem) throw new UsageError('this kernel has no netem: use --wire relay');
     const shared: Shared = {
       folder: this.temporary,
-      media: await makeMedia(resolve(cache), (text) => console.log(text)),
+      media: this.classes.some((c) => c.programs.includes('ffmpeg'))
+        ? await makeMedia(resolve(cache), (text) => console.log(text))
+        : { root: resolve(cache), titles: [] },
       certificates: await makeCertificates(this.temporary),
       relay: await compileRelay(RELAY_SOURCE, this.temporary),
       wire: netem ? 'netem' : 'relay',

@@ -26,7 +26,7 @@ Needs Linux, root and the packages of data/testbed/install.sh.
   --classes A,B       only these: ${classes.join(',')}
   --jobs N            sessions at a time (4)
   --seed TEXT         seed of everything that is drawn (1)
-  --long-share S      share of the streaming sessions that have 10,000 packets and more (0.13)
+  --long-share S      share of the streaming sessions that have 10,000 packets and more (0.11)
   --out DIR           the packed set (data/testbed/set)
   --work DIR          finished sessions, kept so that an interrupted run goes on (out/testbed)
   --cache DIR         encoded titles, kept between runs (out/testbed-media)
@@ -48,7 +48,7 @@ export function parseOptions(argv: string[], classes: string[]): Options | null 
           classes: { type: 'string' },
           jobs: { type: 'string', default: '4' },
           seed: { type: 'string', default: '1' },
-          'long-share': { type: 'string', default: '0.13' },
+          'long-share': { type: 'string', default: '0.11' },
           out: { type: 'string', default: 'data/testbed/set' },
           work: { type: 'string', default: 'out/testbed' },
           cache: { type: 'string', default: 'out/testbed-media' },

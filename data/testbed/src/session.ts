@@ -88,7 +88,7 @@ const LONGEST_SECONDS = 75;
 /** The script and conditions of a session: the same for the same seed and media. */
 export function planSession(kind: TrafficClass, { seed, long }: SessionId, media: Catalogue) {
   const rng = random(seed);
-  const conditions = drawConditions(rng.child('conditions'), long ? 5 : 0);
+  const conditions = drawConditions(rng.child('conditions'), kind.windows, long ? 5 : 0);
   const names = Object.keys(conditions.names);
   const script = kind.plan({ rng: rng.child('script'), names, conditions, media, long });
   return { conditions, script };

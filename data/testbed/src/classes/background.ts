@@ -14,6 +14,8 @@ export const background: TrafficClass = {
   name: 'background',
   service: 'extra',
   adaptive: false,
+  programs: ['chrony', 'dig'],
+  windows: { client: 22, server: 22 },
   description: "chrony at both ends (NTP); dnsmasq, the C library's resolver and dig (DNS over UDP and TCP)",
 
   plan({ rng, names }): BackgroundScript {

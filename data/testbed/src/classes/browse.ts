@@ -1,5 +1,6 @@
 import { browser } from '../servers/browser';
 import { servedObjects, startNginx } from '../servers/nginx';
+import { LEAST_SECONDS } from '../programs/client';
 import type { Random } from '../lib/random';
 import type { TrafficClass } from './types';
 
@@ -26,6 +27,8 @@ export const browse: TrafficClass = {
   name: 'browse',
   service: 'social',
   adaptive: false,
+  programs: ['nginx', 'chromium'],
+  windows: { client: 22, server: 19 },
   description: 'headless Chromium; nginx over TLS with HTTP/2 or HTTP/1.1',
 
   plan({ rng, names }): BrowseScript {
@@ -33,8 +36,8 @@ export const browse: TrafficClass = {
     const files: Record<string, number> = {};
     const html: Record<string, string> = {};
     const shared = assets(rng, files, 'common', others, { css: [1, 3], js: [1, 4], font: [0, 2], img: [1, 3] });
-    const pages = Array.from({ length: rng.integer(2, 4) }, (_, p): Page => {
-      const own = assets(rng, files, `p${p}`, others, { css: [0, 1], js: [0, 2], font: [0, 0], img: [4, 14] });
+    const pages = Array.from({ length: rng.integer(2, 3) }, (_, p): Page => {
+      const own = assets(rng, files, `p${p}`, others, { css: [0, 1], js: [0, 2], font: [0, 0], img: [3, 9] });
       const path = `/page${p}.html`;
       html[path] = document(`Page ${p}`, [...shared, ...own], rng.size(3000, 20_000));
       return {
@@ -54,18 +57,20 @@ export const browse: TrafficClass = {
       all[path] = body(path, bytes, session.filler(bytes));
     for (const [path, text] of Object.entries(html)) all[path] = Buffer.from(text);
     const more = '    add_header Access-Control-Allow-Origin *;';
-    await startNginx(session, { http2, files: all, more, rcvbuf: 131072, sslBuffer: '4k' });
+    await startNginx(session, { http2, files: all, more, sslBuffer: '4k' });
   },
 
   async use(session) {
     const { site, pages } = session.script as BrowseScript;
     const chromium = await browser(session);
+    const began = Date.now();
     try {
       for (const page of pages) {
         await chromium.open(`https://${site}${page.path}`, page.impatient ? 0.35 : 12);
         for (let i = 1; i <= page.scrolls; i++) await chromium.scroll(i / page.scrolls, page.readSeconds / page.scrolls);
         if (page.scrolls === 0) await chromium.rest(page.readSeconds);
       }
+      await chromium.rest(Math.max(0, LEAST_SECONDS - (Date.now() - began) / 1000));
     } finally {
       await chromium.close();
     }
@@ -89,10 +94,10 @@ interface Asset {
 }
 
 const SIZES: Record<keyof Counts, [number, number]> = {
-  css: [2000, 25_000],
-  js: [4000, 60_000],
-  font: [12_000, 35_000],
-  img: [1500, 40_000],
+  css: [2000, 18_000],
+  js: [3000, 35_000],
+  font: [10_000, 25_000],
+  img: [1500, 25_000],
 };
 
 /** Draws some assets, on hosts of their own kind. */

@@ -20,6 +20,8 @@ export const chat: TrafficClass = {
   name: 'chat',
   service: 'social',
   adaptive: false,
+  programs: ['aiohttp'],
+  windows: { client: 25, server: 18 },
   description: 'aiohttp at both ends: WebSocket over TLS for messages, HTTPS for uploads and downloads',
 
   plan({ rng, names }) {
@@ -28,12 +30,12 @@ export const chat: TrafficClass = {
       const thinkSeconds = rng.exponential(0.8, 0.15, 4);
       const kind = rng.pick(['message', 'message', 'message', 'message', 'upload', 'download'] as const);
       if (kind === 'message') return { thinkSeconds, kind, bytes: rng.size(10, 600), typing: rng.integer(0, 3) };
-      const bytes = kind === 'upload' ? rng.size(20_000, 250_000) : rng.size(8_000, 150_000);
+      const bytes = kind === 'upload' ? rng.size(12_000, 100_000) : rng.size(6_000, 70_000);
       const giveUp = kind === 'upload' && rng.chance(0.12) && { giveUpSeconds: rng.uniform(0.2, 0.8) };
       return { thinkSeconds, kind, bytes, typing: 0, ...giveUp };
     });
     // Everybody sends a photo.
-    steps[rng.integer(2, 5)] = { thinkSeconds: 0.5, kind: 'upload', bytes: rng.size(60_000, 300_000), typing: 0 };
+    steps[rng.integer(2, 5)] = { thinkSeconds: 0.5, kind: 'upload', bytes: rng.size(40_000, 150_000), typing: 0 };
     const types = ['message', 'message', 'typing', 'presence', 'receipt'];
     const incoming = Array.from({ length: rng.integer(8, 30) }, () => ({
       at: Number(rng.uniform(0.3, 15).toFixed(2)),

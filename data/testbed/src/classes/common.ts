@@ -27,20 +27,20 @@ export interface Budget {
 }
 
 /**
- * How much video a session watches. Long sessions move 11 to 12.5 MB, which is 10,000 packets and more;
- * the others some hundred kB in 5 to 20 seconds, at the bitrates of phones that save data.
+ * How much video a session watches. Long sessions move 11 to 11.8 MB, which is 10,000 packets and more;
+ * the others some hundred kB in 5 to 15 seconds, at the bitrates of phones that save data.
  */
 export function drawBudget(rng: Random, long: boolean, segmentSeconds: number): Budget {
   if (long)
     return {
       topRung: rng.integer(6, 7),
       watchSegments: 999,
-      watchBytes: rng.integer(11_000_000, 12_500_000),
+      watchBytes: rng.integer(11_000_000, 11_800_000),
       bufferSeconds: rng.uniform(30, 45),
     };
   const bufferSeconds = rng.uniform(2, 3.5) * segmentSeconds;
   const watchSegments = Math.ceil(bufferSeconds / segmentSeconds) + rng.integer(2, 6);
-  const wanted = rng.size(250_000, 1_100_000) / (watchSegments * segmentSeconds);
+  const wanted = rng.size(150_000, 700_000) / (watchSegments * segmentSeconds);
   const topRung = Math.max(0, LADDER.findLastIndex((kbit) => (kbit * 1000) / 8 <= wanted * 1.2));
   return { topRung, watchSegments, watchBytes: 3_000_000, bufferSeconds };
 }

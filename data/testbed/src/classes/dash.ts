@@ -9,6 +9,8 @@ export const dash: TrafficClass = {
   name: 'dash',
   service: 'streaming',
   adaptive: true,
+  programs: ['nginx', 'ffmpeg'],
+  windows: { client: 19, server: 24 },
   description: 'nginx, HTTP/1.1 over TLS; an adaptive player with 2 to 4 video connections and one for sound',
 
   plan({ rng, names, media, long }): DashScript {
@@ -37,7 +39,7 @@ export const dash: TrafficClass = {
   },
 
   async serve(session) {
-    await startNginx(session, { http2: false, media: session.shared.media.root, rcvbuf: 32768, sslBuffer: '16k' });
+    await startNginx(session, { http2: false, media: session.shared.media.root, sslBuffer: '16k' });
   },
 
   use: (session) => session.program('dashPlayer'),

@@ -8,6 +8,8 @@ export const feed: TrafficClass = {
   name: 'feed',
   service: 'social',
   adaptive: false,
+  programs: ['nginx'],
+  windows: { client: 24, server: 25 },
   description: 'nginx, HTTP/2 over TLS; a feed reader with an API and a picture connection',
 
   plan({ rng, names }): FeedScript & { files: Record<string, number> } {
@@ -17,11 +19,11 @@ export const feed: TrafficClass = {
       files[path] = bytes;
       return path;
     };
-    const avatars = Array.from({ length: rng.integer(3, 8) }, (_, i) => add(`/avatar/${i}.jpg`, rng.size(1500, 5000)));
-    const pages = Array.from({ length: rng.integer(3, 6) }, (_, p): FeedPage => ({
+    const avatars = Array.from({ length: rng.integer(2, 6) }, (_, i) => add(`/avatar/${i}.jpg`, rng.size(1500, 5000)));
+    const pages = Array.from({ length: rng.integer(3, 5) }, (_, p): FeedPage => ({
       posts: add(`/api/posts-${p}.json`, rng.size(3000, 14000)),
-      pictures: Array.from({ length: rng.integer(3, 9) }, (_, i) => add(`/img/${p}-${i}.jpg`, rng.size(6000, 60000))),
-      ...(rng.chance(0.15) && { clip: add(`/clip/${p}.mp4`, rng.size(80_000, 250_000)) }),
+      pictures: Array.from({ length: rng.integer(3, 7) }, (_, i) => add(`/img/${p}-${i}.jpg`, rng.size(5000, 45000))),
+      ...(rng.chance(0.15) && { clip: add(`/clip/${p}.mp4`, rng.size(60_000, 150_000)) }),
       lookSeconds: rng.exponential(1.6, 0.4, 5),
       flickSeconds: rng.chance(0.2) ? rng.uniform(0.15, 0.6) : 0,
       beacon: rng.integer(200, 1400),
@@ -32,7 +34,7 @@ export const feed: TrafficClass = {
   async serve(session) {
     const { files } = session.script as { files: Record<string, number> };
     const more = '    location = /seen { return 204; }';
-    await startNginx(session, { http2: true, files, more, sslBuffer: '8k', rcvbuf: 524288 });
+    await startNginx(session, { http2: true, files, more, sslBuffer: '8k' });
   },
 
   use: (session) => session.program('feedReader'),

@@ -9,6 +9,8 @@ export const hls: TrafficClass = {
   name: 'hls',
   service: 'streaming',
   adaptive: true,
+  programs: ['nginx', 'ffmpeg'],
+  windows: { client: 21, server: 22 },
   description: 'nginx, HTTP/2 over TLS; an adaptive player with one connection',
 
   plan({ rng, names, media, long }): HlsScript & { files: Record<string, number> } {
@@ -41,7 +43,7 @@ export const hls: TrafficClass = {
 
   async serve(session) {
     const { files } = session.script as { files: Record<string, number> };
-    await startNginx(session, { http2: true, media: session.shared.media.root, files, sslBuffer: '4k', rcvbuf: 262144 });
+    await startNginx(session, { http2: true, media: session.shared.media.root, files, sslBuffer: '4k' });
   },
 
   use: (session) => session.program('hlsPlayer'),

@@ -10,13 +10,17 @@ export const live: TrafficClass = {
   name: 'live',
   service: 'streaming',
   adaptive: true,
+  programs: ['ffmpeg'],
+  windows: { client: 20, server: 23 },
   description: "an origin and an adaptive player on Node's HTTPS; chunked transfer of CMAF parts as they are made",
 
   plan({ rng, names, media, long }): LiveScript & { title: string; headStart: number } {
     const budget = drawBudget(rng, long, LIVE_SECONDS);
     const title = rng.pick(media.titles);
     const [host, audioHost] = rng.sample(names, 2);
-    const topRung = long ? 7 : budget.topRung;
+    const segments = rng.integer(3, 8);
+    const wanted = rng.size(120_000, 700_000) / (segments * LIVE_SECONDS);
+    const topRung = long ? 7 : Math.max(0, LADDER.findLastIndex((kbit) => (kbit * 1000) / 8 <= wanted * 1.2));
     return {
       title: title.name,
       headStart: rng.integer(3, 25),
@@ -26,7 +30,7 @@ export const live: TrafficClass = {
       firstRung: long ? 5 : Math.min(topRung, rng.integer(0, 2)),
       segmentSeconds: LIVE_SECONDS,
       joinDelaySeconds: rng.uniform(0, 0.5),
-      watchSegments: long ? 27 : budget.watchSegments,
+      watchSegments: long ? 27 : segments,
       watchBytes: budget.watchBytes,
       manifestEvery: rng.integer(3, 6),
       leaveEarly: rng.chance(0.4),

@@ -25,6 +25,8 @@ export const mqtt: TrafficClass = {
   name: 'mqtt',
   service: 'extra',
   adaptive: false,
+  programs: ['mosquitto'],
+  windows: { client: 22, server: 22 },
   description: 'mosquitto, mosquitto_pub and mosquitto_sub',
 
   plan({ rng, names }): MqttScript {

@@ -9,6 +9,8 @@ export const progressive: TrafficClass = {
   name: 'progressive',
   service: 'streaming',
   adaptive: false,
+  programs: ['nginx', 'ffmpeg'],
+  windows: { client: 18, server: 20 },
   description: 'nginx, HTTP/1.1 range requests over TLS; a player that reads as fast as it plays',
 
   plan({ rng, names, media, long }): ProgressiveScript {
@@ -40,7 +42,7 @@ export const progressive: TrafficClass = {
   },
 
   async serve(session) {
-    await startNginx(session, { http2: false, media: session.shared.media.root, sslBuffer: '8k', rcvbuf: 16384 });
+    await startNginx(session, { http2: false, media: session.shared.media.root, sslBuffer: '8k' });
   },
 
   use: (session) => session.program('progressivePlayer'),

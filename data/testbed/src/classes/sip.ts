@@ -28,6 +28,8 @@ export const sip: TrafficClass = {
   name: 'sip',
   service: 'conferencing',
   adaptive: false,
+  programs: ['baresip'],
+  windows: { client: 22, server: 22 },
   description: 'baresip at both ends: SIP over UDP or TCP, RTP with G.711, G.722, GSM or Opus, RTCP',
 
   plan({ rng, names }): SipScript {
@@ -35,7 +37,7 @@ export const sip: TrafficClass = {
       host: rng.pick(names),
       transport: rng.pick(['udp', 'udp', 'tcp'] as const),
       codecs: rng.sample(Object.keys(CODECS), rng.integer(2, 5)),
-      talkSeconds: rng.exponential(3, 0, 15) + 4,
+      talkSeconds: rng.exponential(1.2, 0, 20) + 5,
       callerPort: rng.integer(5060, 5099),
       caller: `${rng.pick(['anna', 'ben', 'carla', 'dev', 'emil'])}${rng.integer(1, 999)}`,
       callee: `${rng.pick(['hotline', 'office', 'desk', 'room', 'ext'])}${rng.integer(1, 999)}`,

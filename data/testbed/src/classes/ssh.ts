@@ -19,6 +19,8 @@ export const ssh: TrafficClass = {
   name: 'ssh',
   service: 'extra',
   adaptive: false,
+  programs: ['openssh', 'rsync'],
+  windows: { client: 22, server: 22 },
   description: 'OpenSSH: a shell with typed commands, scp, rsync',
 
   /** Keys that all sessions of a run share. */

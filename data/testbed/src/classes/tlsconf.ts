@@ -8,6 +8,8 @@ export const tlsconf: TrafficClass = {
   name: 'tlsconf',
   service: 'conferencing',
   adaptive: true,
+  programs: ['aiortc', 'coturn'],
+  windows: { client: 23, server: 21 },
   description: 'aiortc at both ends, all media relayed by coturn over TLS (TURN, RFC 8656), signalling over HTTPS',
 
   plan: (input) => planCall(input, 0.75),

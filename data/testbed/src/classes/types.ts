@@ -22,6 +22,13 @@ export interface TrafficClass {
   service: Service;
   /** One line: what it is and what runs. */
   description: string;
+  /** What must be installed for it, by the names of `store/programs.ts`; "ffmpeg" has the titles made. */
+  programs: string[];
+  /**
+   * Largest receive windows of the application's client and servers, as powers of two (bytes). Apps
+   * and operators set their sockets' buffers; the window scale and every window follow from that.
+   */
+  windows: { client: number; server: number };
   /** Whether sizes depend on how the network behaved (adaptive bitrate). */
   adaptive: boolean;
   /** Once for each run, before the first session. */

@@ -41,7 +41,7 @@ export function planCall({ rng, names, conditions }: PlanInput, pictures: number
   }; // prettier-ignore
 }
 
-const talkSeconds = (rng: Random): number => rng.exponential(2.5, 0, 12) + 4;
+const talkSeconds = (rng: Random): number => rng.exponential(1.2, 0, 15) + 4.5;
 
 /** Starts the other party; returns what the caller is told beside the script. */
 export async function serveCall(session: Session, tlsPort?: number): Promise<void> {
@@ -68,6 +68,8 @@ export const webrtc: TrafficClass = {
   name: 'webrtc',
   service: 'conferencing',
   adaptive: true,
+  programs: ['aiortc', 'coturn'],
+  windows: { client: 23, server: 21 },
   description: 'aiortc at both ends (ICE, DTLS, SRTP, Opus, VP8 with congestion control), coturn for STUN',
 
   plan: (input) => planCall(input, 0.75),

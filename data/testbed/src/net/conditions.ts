@@ -45,6 +45,9 @@ export interface Conditions {
   lossBurst: number;
   reorder: number;
   congestion: 'cubic' | 'bbr' | 'reno';
+  /** Largest receive windows, bytes: the application's, not drawn. */
+  clientWindow: number;
+  serverWindow: number;
   timestamps: boolean;
   sack: boolean;
   windowScaling: boolean;
@@ -55,9 +58,14 @@ export const NAME_COUNT = 10;
 
 /**
  * Draws the conditions.
+ * @param windows the application's largest receive windows, as powers of two
  * @param leastDownMbit sessions that must move much data in a minute need a link that can
  */
-export function drawConditions(rng: Random, leastDownMbit = 0): Conditions {
+export function drawConditions(
+  rng: Random,
+  windows = { client: 22, server: 22 },
+  leastDownMbit = 0,
+): Conditions {
   const [resolver, ...servers] = drawServers(rng, 1 + SERVER_COUNT);
   const names: Record<string, string[]> = {};
   for (const [i, name] of drawNames(rng, NAME_COUNT).entries())
@@ -88,9 +96,11 @@ export function drawConditions(rng: Random, leastDownMbit = 0): Conditions {
     lossBurst: rng.pick([1, 1, 1.5, 3]),
     reorder: rng.chance(0.08) ? round(rng.logUniform(0.0005, 0.004), 5) : 0,
     congestion: rng.pick(['cubic', 'cubic', 'bbr', 'reno'] as const),
+    clientWindow: 2 ** windows.client,
+    serverWindow: 2 ** windows.server,
     timestamps: rng.chance(0.75),
     sack: rng.chance(0.9),
-    windowScaling: rng.chance(0.95),
+    windowScaling: rng.chance(0.97),
   };
 }
 

@@ -128,7 +128,7 @@ const tbf = (mbit: number, queueMs: number): string[] =>
 
 /** The server's way to the client; the last router is `100.64.N.1`. */
 const defaultRoute = (c: Conditions, source: string): string =>
-  `default via 100.64.${c.hops - 1}.1 dev eth0 src ${source} congctl ${c.congestion}`;
+  `default via 100.64.${c.hops - 1}.1 dev eth0 src ${source} window ${c.serverWindow} congctl ${c.congestion}`;
 
 interface Nodes {
   client: string;
@@ -155,15 +155,15 @@ function script(c: Conditions, { client, routers, relay, server, all, wire }: No
     for (const [ns, name] of [[a, aName], [b, bName]]) // prettier-ignore
       lines.push(`ip netns exec ${ns} ethtool -K ${name} ${OFFLOADS}`, `ip -n ${ns} link set ${name} up`);
   };
-  const ends =
+  const ends = (window: number): string =>
     `net.ipv4.tcp_timestamps=${Number(c.timestamps)} net.ipv4.tcp_sack=${Number(c.sack)} ` +
     `net.ipv4.tcp_window_scaling=${Number(c.windowScaling)} net.ipv4.tcp_ecn=2 ` +
-    // Linux's defaults, whatever this machine has: they decide the window scale offered.
-    `'net.ipv4.tcp_rmem=4096 131072 6291456' 'net.ipv4.tcp_wmem=4096 16384 4194304' ` +
+    // Linux's defaults, whatever this machine has, or more for a larger window.
+    `'net.ipv4.tcp_rmem=4096 131072 ${Math.max(6291456, window)}' 'net.ipv4.tcp_wmem=4096 16384 4194304' ` +
     // A connection starts as if no other had been there before.
     `net.ipv4.tcp_no_metrics_save=1`;
-  sysctl(client, `${ends} 'net.ipv4.ip_local_port_range=${c.portRange}'`);
-  sysctl(server, ends);
+  sysctl(client, `${ends(c.clientWindow)} 'net.ipv4.ip_local_port_range=${c.portRange}'`);
+  sysctl(server, ends(c.serverWindow));
   for (const router of routers) sysctl(router, 'net.ipv4.ip_forward=1');
 
   const last = routers.length - 1;
@@ -179,7 +179,7 @@ function script(c: Conditions, { client, routers, relay, server, all, wire }: No
     `ip -n ${client} addr add ${c.client}/24 dev eth0`,
     `ip -n ${client} link set eth0 mtu ${c.mtu}`,
     `ip -n ${server} link set eth0 mtu ${c.mtu}`,
-    `ip -n ${client} route add default via ${gateway} congctl ${c.congestion}`,
+    `ip -n ${client} route add default via ${gateway} window ${c.clientWindow} congctl ${c.congestion}`,
     `ip -n ${routers[0]} addr add ${gateway}/24 dev lan`,
   );
   routers.forEach((router, i) => {

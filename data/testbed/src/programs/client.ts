@@ -8,6 +8,12 @@ import type { TLSSocket } from 'node:tls';
 export const sleep = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.max(0, seconds) * 1000));
 
+/** No session is shorter. */
+export const LEAST_SECONDS = 5.2;
+
+/** Stays until the session is long enough: nobody leaves at once. */
+export const stay = (): Promise<void> => sleep(LEAST_SECONDS - performance.now() / 1000);
+
 /** What every client program is given as its first argument: the path of such a JSON file. */
 export interface Task<Script> {
   script: Script;

@@ -3,7 +3,7 @@
  * different servers that take turns (and run in parallel while the buffer fills), a separate
  * connection for the sound, adaptive bitrate.
  */
-import { Connection, epoch, fail, readTask, sleep, type GetOptions } from './client';
+import { Connection, epoch, fail, readTask, sleep, stay, type GetOptions } from './client';
 import { PlaybackBuffer, RateChooser } from './abr';
 
 export interface DashScript {
@@ -43,7 +43,7 @@ async function play(): Promise<void> {
   const sound = new PlaybackBuffer(script.segmentSeconds * 1.5);
   const rates = new RateChooser(script.kbits, script.firstRung);
   const share = (): number => buffer.seconds / script.bufferSeconds;
-  let [next, fetched, bytes, left] = [0, 0, 0, false];
+  let [next, fetched, underWay, bytes, left] = [0, 0, 0, 0, false];
   let offset = script.start;
   let seeking = new AbortController();
   const leaving = new AbortController();
@@ -58,7 +58,7 @@ async function play(): Promise<void> {
     if (first) await connection.get(`${script.base}/init-${ids[script.firstRung]}.mp4`, 'init');
     while (!left) {
       // The first connection fetches alone when the buffer is full; the others help it to fill.
-      const room = script.bufferSeconds - buffer.seconds;
+      const room = script.bufferSeconds - buffer.seconds - underWay * script.segmentSeconds;
       if (room < (first ? 0 : script.segmentSeconds)) {
         await sleep(Math.min(0.2, Math.max(0.02, -room)));
         continue;
@@ -66,6 +66,7 @@ async function play(): Promise<void> {
       const rung = rates.next(share());
       const mine = next++;
       const wanted = offset;
+      underWay++;
       try {
         const got = await connection.get(
           `${script.base}/seg-${ids[rung]}-${name(mine)}.m4s`, 'video', options(), script.kbits[rung],
@@ -85,6 +86,8 @@ async function play(): Promise<void> {
         if (enough()) await leave();
       } catch (error) {
         if (!left && wanted === offset) throw error;
+      } finally {
+        underWay--;
       }
     }
     connection.close();
@@ -115,7 +118,7 @@ async function play(): Promise<void> {
   const leave = async (): Promise<void> => {
     if (left) return;
     left = true;
-    if (!script.leaveEarly) await sleep(Math.min(0.3, buffer.seconds));
+    await (script.leaveEarly ? stay() : Promise.all([stay(), sleep(Math.min(0.3, buffer.seconds))]));
     leaving.abort();
     manifest.close();
   };

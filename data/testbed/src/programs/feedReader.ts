@@ -4,7 +4,7 @@
  * pictures that are given up because the user has scrolled past them.
  */
 import { readFileSync } from 'node:fs';
-import { fail, readTask, sleep } from './client';
+import { fail, readTask, sleep, stay } from './client';
 import { Http2Connection, type Fetch } from './http2Client';
 
 export interface FeedPage {
@@ -52,7 +52,7 @@ async function scroll(): Promise<void> {
     await sleep(page.lookSeconds);
     await api.post('/seen', 'beacon', Buffer.alloc(page.beacon, 0x7b));
   }
-  await Promise.all(avatars);
+  await Promise.all([...avatars, stay()]);
   await Promise.all([api.close(), images.close()]);
 }
 

@@ -1,6 +1,6 @@
 /** An HLS player over one HTTP/2 connection: master and media playlists, segments, adaptive bitrate. */
 import { readFileSync } from 'node:fs';
-import { fail, readTask, sleep } from './client';
+import { fail, readTask, sleep, stay } from './client';
 import { Http2Connection } from './http2Client';
 import { PlaybackBuffer, RateChooser } from './abr';
 
@@ -78,7 +78,7 @@ async function play(): Promise<void> {
     }
   }
   await Promise.allSettled(small);
-  await sleep(Math.min(0.3, buffer.seconds));
+  await Promise.all([stay(), sleep(Math.min(0.3, buffer.seconds))]);
   await client.close();
 }
 

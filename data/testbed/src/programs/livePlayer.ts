@@ -3,7 +3,7 @@
  * on one connection and sound on another; steps down when parts come late, up when they come in time
  * with room to spare.
  */
-import { Connection, fail, readTask, sleep } from './client';
+import { Connection, fail, readTask, sleep, stay } from './client';
 import { RateChooser } from './abr';
 
 export interface LiveScript {
@@ -76,6 +76,7 @@ async function play(): Promise<void> {
       }
       if ((i + 1) % script.manifestEvery === 0) await manifest();
     }
+    await stay();
     done = true;
     leaving.abort();
     video.close();

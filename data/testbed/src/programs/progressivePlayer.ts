@@ -4,7 +4,7 @@
  * for anew at a seek. Some players ask for ranges of a fixed size instead.
  */
 import type { IncomingMessage } from 'node:http';
-import { Connection, fail, readTask, sleep } from './client';
+import { Connection, fail, readTask, sleep, stay } from './client';
 
 export interface ProgressiveScript {
   host: string;
@@ -68,7 +68,7 @@ async function play(): Promise<void> {
     }
   }
   // What is left in the buffer is watched to the end, or nearly.
-  await sleep(Math.min(4, left / script.bytesPerSecond));
+  await Promise.all([stay(), sleep(Math.min(4, left / script.bytesPerSecond))]);
   connection.close();
 }
 

@@ -6,8 +6,6 @@ import type { Session } from '../session';
 
 export interface NginxOptions {
   http2: boolean;
-  /** The receive buffer of the listening socket; decides the windows the server announces. */
-  rcvbuf?: number;
   /** Size of TLS records. */
   sslBuffer?: string;
   /** Small files of this session: path -> bytes, or how many filler bytes. */
@@ -27,7 +25,7 @@ export async function startNginx(session: Session, options: NginxOptions): Promi
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), typeof body === 'number' ? session.filler(body) : body);
   }
-  const listen = ['443 ssl', options.http2 ? 'http2' : '', options.rcvbuf ? `rcvbuf=${options.rcvbuf}` : ''];
+  const listen = ['443 ssl', options.http2 ? 'http2' : ''];
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const log =
     '{"at":$msec,"seconds":$request_time,"name":"$request_uri","bytes":$body_bytes_sent,' +

@@ -1,12 +1,14 @@
 /** The programs a run needs: their versions, and which are missing. */
 import { release } from 'node:os';
+import { PYTHON } from '../lib/paths';
 import { start } from '../lib/process';
 
 const PROGRAMS: Record<string, string[]> = {
   nginx: ['nginx', '-v'],
   ffmpeg: ['ffmpeg', '-version'],
   chromium: ['chromium', '--version'],
-  aiortc: ['/usr/bin/python3', '-c', 'import aiortc, aiohttp; print(aiortc.__version__)'],
+  aiortc: [PYTHON, '-c', 'import aiortc, numpy; print(aiortc.__version__)'],
+  aiohttp: [PYTHON, '-c', 'import aiohttp; print(aiohttp.__version__)'],
   coturn: ['turnserver', '--version'],
   baresip: ['baresip', '-h'],
   mosquitto: ['mosquitto', '-h'],
@@ -24,6 +26,9 @@ const PROGRAMS: Record<string, string[]> = {
   tshark: ['tshark', '--version'],
 };
 
+/** What every session needs. */
+const ALWAYS = ['dnsmasq', 'openssl', 'zstd', 'cc', 'ip', 'ethtool', 'tcpdump', 'tshark'];
+
 export interface Programs {
   node: string;
   kernel: string;
@@ -31,8 +36,9 @@ export interface Programs {
   missing: string[];
 }
 
-/** Asks every program for its version. */
-export async function describePrograms(): Promise<Programs> {
+/** Asks the programs that these classes need for their versions. */
+export async function describePrograms(classes: { programs: string[] }[]): Promise<Programs> {
+  const wanted = new Set([...ALWAYS, ...classes.flatMap((c) => c.programs)]);
   const found: Programs = {
     node: process.versions.node,
     kernel: release().split('.').slice(0, 2).join('.'),
@@ -40,10 +46,10 @@ export async function describePrograms(): Promise<Programs> {
     missing: [],
   };
   await Promise.all(
-    Object.entries(PROGRAMS).map(async ([name, command]) => {
+    [...wanted].map(async (name) => {
       try {
-        const { stdout, stderr, code } = await start(command, { input: '' }).done;
-        if (code !== 0 && name === 'aiortc') throw new Error(stderr);
+        const { stdout, stderr, code } = await start(PROGRAMS[name], { input: '' }).done;
+        if (code !== 0 && name.startsWith('aio')) throw new Error(stderr);
         found.versions[name] = /\d+\.\d+[.\w]*/.exec(stdout + stderr)?.[0] ?? 'unknown';
       } catch {
         found.missing.push(name);
