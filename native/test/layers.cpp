@@ -134,7 +134,8 @@ void testRnn(Random& r) {
     differences("rnn dGates", r, dz, dGates, loss);
     differences("rnn dRecurrent", r, dR, dRecurrent, loss);
     differences("rnn dh0", r, dh0, dh, loss);
-    if (lstm) differences("rnn dc0", r, dc0, dc, loss);
+    // Not at c0 = 0 where the activation has a kink there.
+    if (lstm && (given || s.activation != ReluActivation)) differences("rnn dc0", r, dc0, dc, loss);
     Doubles sums(static_cast<size_t>(U * G));
     for (int64_t i = 0; i < all * G; ++i) sums[static_cast<size_t>(i % (U * G))] += dGates[i];
     check("rnn dBias", dBias.get(), sums);
@@ -236,7 +237,8 @@ void testLoss(Random& r) {
             value = old;
           }
         }
-        check("loss", out.get(), e);
+        // A row of one value has probability 1, less 1e-7, which float32 knows to a fifth.
+        check("loss", out.get(), e, kind == CrossEntropy && n == 1 ? 0.5 : 1e-5);
         check("loss gradient", dx.get(), g, 1e-4);
       }
 }
