@@ -127,7 +127,7 @@ if (args.json) {
   };
   console.log(JSON.stringify({ request, results: table }, null, 1));
 } else {
-  const percent = (x) => (x === null ? '-' : `${(100 * x).toFixed(1)} %`);
+  const percent = (x, digits = 1) => (x === null ? '-' : `${(100 * x).toFixed(digits)} %`);
   const hands = ({ syn, answered, completed, wrong }) => `${syn} / ${answered} / ${completed} / ${wrong}`;
   const lines = table.flatMap((t) => [
     [
@@ -144,7 +144,7 @@ if (args.json) {
     return [
       percent(n.seqAsExpected),
       percent(n.seqExact),
-      percent(n.retransmitted),
+      percent(n.retransmitted, 2),
       percent(n.ackRight),
       hands(n.handshakes),
     ];

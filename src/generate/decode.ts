@@ -93,13 +93,23 @@ export async function decodeTrace<State>(
   const mostTokens = again ? job.tokens : Math.min(job.tokens, mostRuns * (job.layout.maxBytes + 1));
   /** Failed tries of the packet under way, and packets skipped since the last usable one. */
   let failed = 0;
+  /**
+   * First bytes not to be drawn at this place: those that the decoder has refused by themselves (a packet drawn again
+   * until it decodes would not begin with them either, it only takes longer) and, once a packet has been skipped, those
+   * that its tries began with: another flow's turn.
+   */
+  const never = new Set<number>();
+  const begun = new Set<number>();
   let skippedInARow = 0;
   let stopped: StopReason | undefined;
   let pausedAt = Date.now();
   while (stopped === undefined) {
     const context = { seen, position: run.position };
     mask(logits, context);
-    if (run.empty) maskFirst(logits, context);
+    if (run.empty) {
+      maskFirst(logits, context);
+      for (const byte of never) logits[byte] = -Infinity;
+    }
     for (const processor of job.processors) processor(logits, context);
     const token = job.greedy ? argmax(logits) : sampleLogits(logits, draw);
     if (token < 0) {
@@ -116,12 +126,16 @@ export async function decodeTrace<State>(
         collector.add(outcome.packet);
         if (failed === 0) report.firstTry++;
         failed = skippedInARow = 0;
+        never.clear();
+        begun.clear();
       } else {
         collector.refuse(outcome.refusal);
+        if (boundary && outcome.first !== undefined) (outcome.never ? never : begun).add(outcome.first);
         if (!boundary || ++failed === job.tries) {
           report.skipped++;
           skippedInARow++;
           failed = 0;
+          for (const byte of begun) never.add(byte);
         }
         if (boundary) {
           run.takeBack(boundary.position);

@@ -3,7 +3,16 @@ import type { DecodedPacket, Layout, PlacedRefusal } from '../tokens';
 import type { Prompt } from './prompt';
 
 /** What a run of tokens turned out to be. */
-export type RunOutcome = { ok: true; packet: DecodedPacket } | { ok: false; refusal: PlacedRefusal };
+export type RunOutcome =
+  | { ok: true; packet: DecodedPacket }
+  | {
+      ok: false;
+      refusal: PlacedRefusal;
+      /** The run's first token; undefined where it has none. */
+      first: number | undefined;
+      /** Whether that token alone decided: no packet can begin with it here. */
+      never: boolean;
+    };
 
 /** A run of this many times the longest packet is given up where it can be drawn again. */
 const HOPELESS = 2;
@@ -81,17 +90,25 @@ export class PacketRun {
     const result = this.decoder.decode(Uint8Array.from(tokens));
     if (!result.ok) {
       const { code, offset, message } = result.refusal;
-      return this.refuse(code, offset, message, mark);
+      const never = offset === 0 && this.decides(tokens[0], code);
+      return { ...this.refuse(code, offset, message, mark), never };
     }
     this.runs++;
     tokens.length = 0;
     return result;
   }
 
-  private refuse(code: string, offset: number, message: string, mark: number): RunOutcome {
+  /** Whether a packet is refused for its first byte, whatever follows. */
+  private decides(first: number, code: string): boolean {
+    const alone = this.decoder.decode(Uint8Array.of(first));
+    return !alone.ok && alone.refusal.code === code && alone.refusal.offset === 0;
+  }
+
+  private refuse(code: string, offset: number, message: string, mark: number): RunOutcome & { ok: false } {
     const token = this.position - mark - this.tokens.length;
+    const first = this.tokens.at(0);
     this.tokens.length = 0;
     const refusal = { code, layer: this.layout.name, offset, message, packet: this.runs++, token };
-    return { ok: false, refusal };
+    return { ok: false, refusal, first, never: false };
   }
 }

@@ -79,7 +79,8 @@ export function choices(alternatives: readonly (readonly number[])[]): Stepper<C
     step(state, token, logits) {
       state.history.push(token);
       if (state.path < 0) state.path = alternatives.findIndex((a) => a[0] === token);
-      if (++state.at === alternatives[state.path].length) {
+      // Nobody's beginning: the next token begins again.
+      if (state.path < 0 || ++state.at === alternatives[state.path].length) {
         state.path = -1;
         state.at = 0;
       }
