@@ -37,7 +37,7 @@ describe('filters accept as many packets as tcpdump', () => {
   });
 
   it.skipIf(!existsSync(shared))(
-    'on captures of sixteen link types and damaged ones (skipped where ../shared/data is absent)',
+    'on captures of eleven link types and damaged ones (skipped where ../shared/data is absent)',
     async () => {
       expect(await differences(shared, golden.shared)).toEqual([]);
       const counts = Object.values(golden.shared).flatMap((each) => Object.values(each));
