@@ -6,7 +6,8 @@ PROGRAM.py is an implementation of docs/formats.md, "Layout compact-rel", with
     kept(frame: bytes, link_type: int) -> bytes       the header bytes that the layout keeps
     Rel(link_type, checksum="keep" | "drop").encode(kept) -> (tokens, ...)
 The committed file comes from the Python prototype of the study in which the layout was designed.
-Packets: the beginnings of bundled captures (read again by the test), and made-up ones that hold what those do not:
+Packets: the beginnings of bundled captures (read again by the test; without UDP packets that were cut behind their
+header), and made-up ones that hold what those do not:
 IPv6, VLAN tags, SACK, wrap-around, IP options, bytes that must be written verbatim (in the file, as hex).
 """
 import importlib.util
@@ -35,6 +36,13 @@ def read_pcap(path):
         captured = struct.unpack_from("<I", data, at + 8)[0]
         yield data[at + 16 : at + 16 + captured]
         at += 16 + captured
+
+
+def payload_absent(f):
+    """Cut behind the UDP header: the study's program writes such packets verbatim, the layout has a mask code for them."""
+    ip = 14
+    udp = ip + 4 * (f[ip] & 15)
+    return f[ip + 9] == 17 and len(f) == udp + 8 and struct.unpack_from(">H", f, udp + 4)[0] > 8
 
 
 def checksum(data):
@@ -110,7 +118,8 @@ def main():
     captures = {}
     for label in ("dns", "mqtt", "ssh", "stream", "voip", "web"):
         path = sorted((ROOT / "data" / "captures" / label).glob("*.pcap"))[0]
-        captures[str(path.relative_to(ROOT))] = encode(program, [f for f, _ in zip(read_pcap(path), range(PACKETS))])
+        frames = [f for f in read_pcap(path) if not payload_absent(f)]
+        captures[str(path.relative_to(ROOT))] = encode(program, frames[:PACKETS])
     frames = list(made_up(random.Random(7)))
     made = {"frames": [f.hex() for f in frames], **encode(program, frames)}
     json.dump({"captures": captures, "madeUp": made}, sys.stdout, indent=0)

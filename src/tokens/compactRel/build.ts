@@ -1,6 +1,6 @@
 import { internetChecksum } from '../../packets/checksum';
 import { putU16, putU32 } from './numbers';
-import { TCP, UDP_PAYLOAD } from './packetFields';
+import { TCP } from './packetFields';
 import type { PacketFields } from './packetFields';
 import { putOptions } from './templates';
 
@@ -24,7 +24,7 @@ export const enum TransportClass {
 
 /** Whether all bytes that the transport checksum covers are kept. */
 export function computable(p: PacketFields): boolean {
-  return p.protocol === TCP ? p.length === 0 : p.length <= UDP_PAYLOAD;
+  return p.length === (p.protocol === TCP ? 0 : p.payloadLength);
 }
 
 function transportHeaderBytes(p: PacketFields): number {

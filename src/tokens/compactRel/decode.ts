@@ -7,8 +7,6 @@ import {
   ID_NEAR,
   ID_VERBATIM,
   IP_CLASS,
-  PAYLOAD_CHANGES,
-  PAYLOAD_VERBATIM,
   RARE,
   TEMPLATE,
   TIMESTAMPS_ONLY,
@@ -133,9 +131,7 @@ export class RelativeDecoder {
     const { c, from } = this;
     c.mask = from.u8();
     c.xmask = 0;
-    const both = PAYLOAD_CHANGES | PAYLOAD_VERBATIM;
-    if (!isTcp && (c.mask & UDP_UNUSED || (c.mask & both) === both))
-      from.refuse('mask_invalid', `mask ${c.mask} in a UDP packet`);
+    if (!isTcp && c.mask & UDP_UNUSED) from.refuse('mask_invalid', `mask ${c.mask} in a UDP packet`);
     if (!(c.mask & XMASK_FOLLOWS)) return;
     const x = (c.xmask = from.u8());
     const ids = ID_NEAR | ID_VERBATIM;

@@ -39,6 +39,8 @@ export const XMASK_FOLLOWS = 128;
 export const UDP_LENGTH = 1;
 export const PAYLOAD_CHANGES = 2;
 export const PAYLOAD_VERBATIM = 4;
+/** Both bits: the packet has payload, and none of its bytes were captured. */
+export const PAYLOAD_ABSENT = PAYLOAD_CHANGES | PAYLOAD_VERBATIM;
 export const UDP_UNUSED = 0x78;
 
 /** Xmask. */

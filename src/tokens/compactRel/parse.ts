@@ -22,7 +22,7 @@ const IPV6_EXTENSIONS = new Set([0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254]
  * The header bytes of a packet to fields. Never throws; no allocation for a regular packet.
  *
  * Regular is a packet that can be rebuilt exactly: header lengths consistent with the bytes there are, TCP data offset
- * of at least 5, well-formed TCP options, UDP and IP length in agreement, all kept payload bytes captured.
+ * of at least 5, well-formed TCP options, UDP and IP length in agreement, the kept payload bytes captured, or none of them.
  *
  * @param withoutTcpOptions take a TCP header for its first 20 bytes, as if it had no options.
  */
@@ -163,7 +163,8 @@ function parseUdp(b: Uint8Array, at: number, room: number, p: PacketFields, foun
   p.kept = at + 8 + n;
   p.payloadLength = n;
   for (let i = 0; i < n; i++) p.payload[i] = b[at + 8 + i];
-  return udpLength >= 8 && n === told && udpLength === (room & 0xffff) ? Parsed.Regular : Parsed.Irregular;
+  const whole = n === told || n === 0;
+  return udpLength >= 8 && whole && udpLength === (room & 0xffff) ? Parsed.Regular : Parsed.Irregular;
 }
 
 function refuse(found: LinkHeader, code: string, offset: number, message: string): Parsed.Refused {

@@ -1,5 +1,5 @@
 import type { Context } from './context';
-import { PAYLOAD_CHANGES, PAYLOAD_VERBATIM, UDP_LENGTH } from './field';
+import { PAYLOAD_ABSENT, PAYLOAD_CHANGES, PAYLOAD_VERBATIM, UDP_LENGTH } from './field';
 import type { Field } from './field';
 import { UDP_PAYLOAD } from './packetFields';
 import type { Direction } from './state';
@@ -40,11 +40,15 @@ const referenceByte = (ref: Direction, i: number) => (i < ref.payloadLength ? re
 const payload: Field = {
   name: 'payload bytes',
   code: (c) => {
+    if (c.p.payloadLength === 0 && c.p.length > 0) return PAYLOAD_ABSENT;
     const ref = reference(c);
     if (!ref) return PAYLOAD_VERBATIM;
     return sameAsReference(c, ref) ? 0 : PAYLOAD_CHANGES;
   },
-  present: (c) => (c.mask & (PAYLOAD_CHANGES | PAYLOAD_VERBATIM)) !== 0,
+  present: (c) => {
+    const how = c.mask & PAYLOAD_ABSENT;
+    return how === PAYLOAD_CHANGES || how === PAYLOAD_VERBATIM;
+  },
   write: (c, out) => {
     const { p } = c;
     const n = p.payloadLength;
@@ -81,6 +85,12 @@ const payload: Field = {
   },
   assume: (c, from) => {
     const { p } = c;
+    if ((c.mask & PAYLOAD_ABSENT) === PAYLOAD_ABSENT) {
+      if (p.length === 0)
+        from.refuse('payload_absent', 'payload that was not captured, but the packet has none');
+      p.payloadLength = 0;
+      return;
+    }
     const n = Math.min(UDP_PAYLOAD, p.length);
     const ref = reference(c);
     if (!ref || ref.payloadLength !== n) {

@@ -16,12 +16,20 @@ const golden = readJson<{
   madeUp: Vectors & { frames: string[] };
 }>(join(projectRoot, 'test', 'golden', 'compact-rel.json'));
 
+/** A UDP packet over Ethernet and IPv4 that was cut behind its header: the other program writes it verbatim. */
+function payloadAbsent(data: Uint8Array): boolean {
+  const udp = 14 + 4 * (data[14] & 15);
+  return data[23] === 17 && data.length === udp + 8 && ((data[udp + 4] << 8) | data[udp + 5]) > 8;
+}
+
 describe.each(['keep', 'drop'] as const)(
   'the same tokens as the Python prototype, checksums %s',
   (checksums) => {
     it.each(Object.keys(golden.captures))('%s', async (path) => {
       const expected = golden.captures[path][checksums];
-      const frames = await framesOf(join(projectRoot, path), expected.length);
+      const all = await framesOf(join(projectRoot, path), Infinity);
+      const frames = all.filter((f) => !payloadAbsent(f.data)).slice(0, expected.length);
+      expect(expected.length).toBeGreaterThan(0);
       const encoder = getLayout('compact-rel', { checksums }).encoder();
       const tokens = frames.map((f) => {
         const result = encoder.encode(f);

@@ -44,6 +44,21 @@ describe('a first packet', () => {
     expect(tokensOf([frame(DNS)], 'keep')[0].slice(-4)).toBe('1234');
   });
 
+  it('UDP cut behind its header: the mask says so, and the length stays', () => {
+    const cut = { ...frame(DNS), data: frame(DNS).data.slice(0, 42) };
+    const again = { ...cut, data: cut.data.slice() };
+    again.data[19]++; // IP id
+    expect(tokensOf([cut, again])).toEqual([
+      plain(`fe 01 ff 0a000001 ff 0a000002 0035 c001  87 07
+        0013  01  40 00 0000  0e 020000000002 020000000001 0800`),
+      // UDP flow 0 from the client; mask: payload absent; the IP checksum of the first stays wrong: no class told.
+      expect.stringMatching(/^a0(06|8608)/),
+    ]);
+    const { tokens } = encodeSession([cut], 'a', new Vocabulary(['a']), getLayout('compact-rel'));
+    const { packets } = decodeTokens(tokens, new Vocabulary(['a']), getLayout('compact-rel'));
+    expect([packets[0].data.length, packets[0].wireLen]).toEqual([42, frame(DNS).wireLen]);
+  });
+
   it('IPv6: 16 bytes of address; the link header is the one made up from them', () => {
     expect(tokensOf([frame(UDP6)])).toEqual([
       plain(`fe 03 ff fe80 0000000000000000 000000000001 ff fe80 0000000000000000 000000000002

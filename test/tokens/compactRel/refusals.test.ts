@@ -61,7 +61,7 @@ describe('what is no packet is refused with a code and a place, and changes noth
     ['ack: a difference to none', `00 10 18 05`, 'ack_unknown@3'],
     ['a number that begins wrong', `00 10 04 fa`, 'number_invalid@3'],
     ['UDP: unused mask bits', 'a0 08', 'mask_invalid@1'],
-    ['UDP: payload twice', 'a0 06', 'mask_invalid@1'],
+    ['UDP: payload not captured, but its length is 0', 'a0 07 0000', 'payload_absent@3'],
     ['xmask 0', '00 10 98 00', 'xmask_invalid@3'],
     ['both IP ids', '00 10 98 81', 'xmask_invalid@3'],
     ['template and timestamps', '00 10 d8 20', 'xmask_invalid@3'],
