@@ -26,7 +26,7 @@ const step = async (...words) => {
 };
 
 if (!existsSync(join(args.data, 'meta.json'))) {
-  await step('tokenize', 'data/captures', '--layout', 'compact', '--checksums', 'zero', '--out', args.data);
+  await step('tokenize', 'data/captures', '--out', args.data);
 }
 const resume = existsSync(join(args.run, 'checkpoint')) ? ['--resume'] : [];
 await step(
