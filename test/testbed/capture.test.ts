@@ -24,7 +24,15 @@ interface Shape {
 }
 
 /** An Ethernet frame as the client's tcpdump sees it. */
-function packet({ up, flags = ACK, payload = 0, udp, port = 40000, options = 0, atSeconds = 0 }: Shape): Packet {
+function packet({
+  up,
+  flags = ACK,
+  payload = 0,
+  udp,
+  port = 40000,
+  options = 0,
+  atSeconds = 0,
+}: Shape): Packet {
   const header = udp ? 8 : 20 + options;
   const bytes = Buffer.alloc(14 + 20 + header + payload, 0x55);
   bytes.writeUInt16BE(0x0800, 12);
@@ -45,7 +53,10 @@ function packet({ up, flags = ACK, payload = 0, udp, port = 40000, options = 0, 
 
 describe('pcapngSection', () => {
   it('keeps headers, 12 bytes of UDP payloads and original lengths; sections behind one another are one file', async () => {
-    const first = [packet({ up: true, payload: 1000, options: 12 }), packet({ up: false, udp: true, payload: 200, atSeconds: 2 })];
+    const first = [
+      packet({ up: true, payload: 1000, options: 12 }),
+      packet({ up: false, udp: true, payload: 200, atSeconds: 2 }),
+    ];
     const second = [packet({ up: true, udp: true, payload: 5, atSeconds: 9 })];
     expect([...first, ...second].map(headerEnd)).toEqual([14 + 20 + 32, 14 + 20 + 8 + 12, 14 + 20 + 8 + 5]);
     const file = Buffer.concat([pcapngSection(first, 'a-train-001'), pcapngSection(second, 'a-train-002')]);
@@ -60,7 +71,11 @@ describe('pcapngSection', () => {
 
   it('does not take the padding of a short Ethernet frame for payload', () => {
     const short = packet({ up: true, udp: true, payload: 3 });
-    const padded = { ...short, bytes: Buffer.concat([short.bytes, Buffer.alloc(20)]), wireLen: short.wireLen + 20 };
+    const padded = {
+      ...short,
+      bytes: Buffer.concat([short.bytes, Buffer.alloc(20)]),
+      wireLen: short.wireLen + 20,
+    };
     expect(headerEnd(padded)).toBe(14 + 20 + 8 + 3);
   });
 
@@ -75,14 +90,18 @@ describe('pcapngSection', () => {
     record.writeUInt32LE(one.wireLen, 12);
     const whole = Buffer.concat([head, record, one.bytes, record]); // a cut second packet
     expect(readPcap(whole)).toEqual([one]);
-    expect(() => readPcap(Buffer.from('not a capture, really not'))).toThrow('not a little-endian microsecond pcap');
+    expect(() => readPcap(Buffer.from('not a capture, really not'))).toThrow(
+      'not a little-endian microsecond pcap',
+    );
   });
 
   it('finds packets above the MTU, and cut ones', () => {
     const whole = packet({ up: true, payload: 1460 });
     expect(() => checkLengths([whole], 1500)).not.toThrow();
     expect(() => checkLengths([whole], 1400)).toThrow('1 packets above the MTU of 1400');
-    expect(() => checkLengths([{ ...whole, wireLen: 1513, bytes: whole.bytes.subarray(0, 100) }], 1500)).toThrow('not captured whole');
+    expect(() =>
+      checkLengths([{ ...whole, wireLen: 1513, bytes: whole.bytes.subarray(0, 100) }], 1500),
+    ).toThrow('not captured whole');
   });
 });
 
@@ -139,7 +158,14 @@ describe('segments', () => {
 
   it('begin at each request and end at the next', () => {
     const finder = new SegmentFinder(CLIENT, new Set([SERVER]));
-    for (const r of [row(true, 10, 300), row(false, 10.1, 1400), row(true, 10.15, 0), row(false, 10.2, 600), row(true, 12, 310), row(false, 12.2, 50)])
+    for (const r of [
+      row(true, 10, 300),
+      row(false, 10.1, 1400),
+      row(true, 10.15, 0),
+      row(false, 10.2, 600),
+      row(true, 12, 310),
+      row(false, 12.2, 50),
+    ])
       finder.add(r);
     finder.add({ ...row(true, 13, 99), target: '192.0.2.77' }); // another server
     expect(finder.segments.map((s) => [s.at, s.bytes])).toEqual([[10, 2000], [12, 50]]); // prettier-ignore

@@ -28,16 +28,23 @@ const id = (label: string, seed: string, long = false) =>
   ({ id: `${label}-1`, label, split: 'train', seed, long }) as const;
 
 describe('session scripts', () => {
-  it.each(CLASSES.map((c) => [c.name, c] as const))('%s: the same seed gives the same script, others differ', (name, kind) => {
-    const one = planSession(kind, id(name, 'a'), MEDIA);
-    expect(JSON.stringify(planSession(kind, id(name, 'a'), MEDIA))).toBe(JSON.stringify(one));
-    const scripts = new Set(['a', 'b', 'c', 'd', 'e'].map((seed) => JSON.stringify(planSession(kind, id(name, seed), MEDIA))));
-    expect(scripts.size).toBe(5);
-  });
+  it.each(CLASSES.map((c) => [c.name, c] as const))(
+    '%s: the same seed gives the same script, others differ',
+    (name, kind) => {
+      const one = planSession(kind, id(name, 'a'), MEDIA);
+      expect(JSON.stringify(planSession(kind, id(name, 'a'), MEDIA))).toBe(JSON.stringify(one));
+      const scripts = new Set(
+        ['a', 'b', 'c', 'd', 'e'].map((seed) => JSON.stringify(planSession(kind, id(name, seed), MEDIA))),
+      );
+      expect(scripts.size).toBe(5);
+    },
+  );
 
   it('has ten classes in three services, and three more', () => {
     const count = (service: string) => CLASSES.filter((c) => c.service === service).length;
-    expect([count('streaming'), count('conferencing'), count('social'), count('extra')]).toEqual([4, 3, 3, 3]);
+    expect([count('streaming'), count('conferencing'), count('social'), count('extra')]).toEqual([
+      4, 3, 3, 3,
+    ]);
   });
 
   it('long streaming sessions watch 11 MB and more, on links that can carry it in a minute', () => {
@@ -55,7 +62,10 @@ describe('session scripts', () => {
     const kind = CLASSES.find((c) => c.name === 'progressive')!;
     for (let n = 0; n < 300; n++) {
       const { script } = planSession(kind, id('progressive', `p${n}`, n % 3 === 0), MEDIA);
-      const { visits, fileBytes } = script as { fileBytes: number; visits: { from: number; bytes: number }[] };
+      const { visits, fileBytes } = script as {
+        fileBytes: number;
+        visits: { from: number; bytes: number }[];
+      };
       for (const { from, bytes } of visits) {
         expect(Number.isInteger(from) && Number.isInteger(bytes)).toBe(true);
         expect(from + bytes).toBeLessThanOrEqual(fileBytes);
@@ -69,9 +79,11 @@ describe('conditions', () => {
     for (let n = 0; n < 200; n++) {
       const c = drawConditions(random(`c${n}`));
       expect(new Set([c.resolver, ...c.servers]).size).toBe(7);
-      for (const address of [c.resolver, ...c.servers]) expect(address).toMatch(/^(203\.0\.113|198\.51\.100|192\.0\.2)\./);
+      for (const address of [c.resolver, ...c.servers])
+        expect(address).toMatch(/^(203\.0\.113|198\.51\.100|192\.0\.2)\./);
       expect(c.client).toMatch(/^(10|192\.168|172\.(1[6-9]|2\d|3[01]))\./);
-      for (const addresses of Object.values(c.names)) for (const a of addresses) expect(c.servers).toContain(a);
+      for (const addresses of Object.values(c.names))
+        for (const a of addresses) expect(c.servers).toContain(a);
       expect(Object.keys(c.names)).toHaveLength(10);
       expect(c.hops).toBeGreaterThanOrEqual(1);
       expect(c.hops).toBeLessThanOrEqual(5);
@@ -81,7 +93,15 @@ describe('conditions', () => {
   it('say nothing of the class: no class changes what is drawn for addresses', () => {
     const addresses = CLASSES.map((kind) => {
       const { conditions: c } = planSession(kind, id(kind.name, 'same seed'), MEDIA);
-      return JSON.stringify([c.client, c.clientMac, c.routerMac, c.resolver, c.servers, c.names, c.portRange]);
+      return JSON.stringify([
+        c.client,
+        c.clientMac,
+        c.routerMac,
+        c.resolver,
+        c.servers,
+        c.names,
+        c.portRange,
+      ]);
     });
     expect(new Set(addresses).size).toBe(1);
   });

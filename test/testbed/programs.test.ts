@@ -66,13 +66,22 @@ describe('PlaybackBuffer', () => {
 describe('the wire', () => {
   it('tells netem the delay, correlated jitter, losses in bursts and reordering', () => {
     const words = netemArguments({ delayMs: 20, jitterMs: 1.5, loss: 0.01, lossBurst: 2, reorder: 0.002 });
-    expect(words.join(' ')).toBe('netem limit 10000 delay 20ms 1.5ms 90% loss gemodel 0.5051% 50% reorder 0.2%');
+    expect(words.join(' ')).toBe(
+      'netem limit 10000 delay 20ms 1.5ms 90% loss gemodel 0.5051% 50% reorder 0.2%',
+    );
     const plain = netemArguments({ delayMs: 5, jitterMs: 0, loss: 0, lossBurst: 1, reorder: 0 });
     expect(plain.join(' ')).toBe('netem limit 10000 delay 5ms');
   });
 
   it('tells the relay microseconds and the servers that are farther away', () => {
-    const c = { ...drawConditions(random('x')), delayMs: 12.5, jitterMs: 0.5, loss: 0.01, lossBurst: 2, reorder: 0 };
+    const c = {
+      ...drawConditions(random('x')),
+      delayMs: 12.5,
+      jitterMs: 0.5,
+      loss: 0.01,
+      lossBurst: 2,
+      reorder: 0,
+    };
     const words = relayArguments({ ...c, fartherMs: { '192.0.2.7': 3 } }, 42);
     expect(words).toEqual(['42', '12500', '500', '0.01', '2', '0', '192.0.2.7=3000']);
   });
@@ -82,8 +91,17 @@ describe('the command line', () => {
   const CLASSES = ['dash', 'sip'];
 
   it('has defaults and reads what is given', () => {
-    expect(parseOptions([], CLASSES)).toMatchObject({ sessions: 100, testSessions: 0, jobs: 4, seed: '1', validate: true });
-    const given = parseOptions(['--sessions', '2', '--classes', 'sip', '--no-validate', '--jobs', '1'], CLASSES);
+    expect(parseOptions([], CLASSES)).toMatchObject({
+      sessions: 100,
+      testSessions: 0,
+      jobs: 4,
+      seed: '1',
+      validate: true,
+    });
+    const given = parseOptions(
+      ['--sessions', '2', '--classes', 'sip', '--no-validate', '--jobs', '1'],
+      CLASSES,
+    );
     expect(given).toMatchObject({ sessions: 2, classes: ['sip'], jobs: 1, validate: false });
     expect(parseOptions(['--help'], CLASSES)).toBeNull();
     expect(help(CLASSES)).toContain('dash,sip');
