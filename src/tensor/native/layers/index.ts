@@ -19,9 +19,9 @@ const patched = new WeakSet<object>();
 let enabled = process.env['NETSSM_FUSED_LAYERS'] !== '0';
 
 /**
- * Switches the fused forms of `tf.layers.dense`, `simpleRNN`, `gru`, `lstm`, of two losses and of the optimisers sgd, momentum, rmsprop
- * and adam on the engine `native` on or off, for everything that runs from now on; without argument only asks. On unless
- * the environment variable NETSSM_FUSED_LAYERS is 0.
+ * Switches the fused forms of `tf.layers.dense`, `simpleRNN`, `gru`, `lstm`, of two losses and of the optimisers sgd,
+ * momentum, rmsprop and adam on the engine `native` on or off, for everything that runs from now on; without argument
+ * only asks. On unless the environment variable NETSSM_FUSED_LAYERS is 0.
  */
 export function fusedLayers(on: boolean = enabled): boolean {
   enabled = on;
@@ -67,11 +67,14 @@ export function installLayers(tf: Tf): void {
   replace(tf, layer('Dense'), 'call', (self, [inputs, kwargs]) =>
     callDense(tf, self as DenseLayer, inputs as Tensor | Tensor[], kwargs as object),
   );
-  const { compile } = tf.LayersModel.prototype;
-  tf.LayersModel.prototype.compile = function (args): void {
-    compile.call(this, args);
-    fuseLosses(tf, this as unknown as CompiledModel, () => active(tf));
-  };
+  const model = tf.LayersModel?.prototype as typeof tf.LayersModel.prototype | undefined; // tfjs-core alone has none
+  if (model) {
+    const { compile } = model;
+    model.compile = function (args): void {
+      compile.call(this, args);
+      fuseLosses(tf, this as unknown as CompiledModel, () => active(tf));
+    };
+  }
   const optimizers = {
     SGD: tf.SGDOptimizer,
     Momentum: tf.MomentumOptimizer,
