@@ -1,5 +1,5 @@
 import { LinkType, type Frame } from '../capture';
-import { PKT, getLayout, type Layout } from '../tokens';
+import { checksumOptions, getLayout, PKT, type Layout, type LayoutName } from '../tokens';
 import { NetssmError, Rng } from '../util';
 import type {
   GeneratedPackets,
@@ -26,9 +26,9 @@ export abstract class TokenGenerator implements TrafficGenerator {
   private readonly gaps = new Gaps();
   private readonly layout: Layout;
 
-  /** Checksums are zero in the tokens and computed afterwards, as in the models. */
-  constructor(layout = 'compact') {
-    this.layout = getLayout(layout, { checksums: 'zero' });
+  /** Checksums are not in the tokens but computed afterwards, as in the models. */
+  constructor(layout: LayoutName = 'compact') {
+    this.layout = getLayout(layout, { checksums: checksumOptions(layout).find((c) => c !== 'keep') });
   }
 
   /** Counts a label's packets; each ends with `<|pkt|>`. */

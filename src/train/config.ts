@@ -121,7 +121,7 @@ export const TRAIN_PRESETS: Readonly<Record<'tiny' | 'demo', Partial<TrainConfig
     batchSize: 2,
     contextLen: 1024,
     chunkLen: 1024,
-    steps: 3000,
+    steps: 2000,
     lr: 2e-3,
     schedule: 'cosine',
     warmupSteps: 150,
