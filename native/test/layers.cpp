@@ -110,6 +110,8 @@ void testRnn(Random& r) {
     Floats z = random(r, all * G, -1, 1), recurrent = random(r, U * U * G, -small, small);
     Floats h0 = random(r, state, -1, 1), c0 = random(r, state, -1, 1);
     const bool given = round % 2 == 0;
+    // A cell that starts at zero may stay at exactly zero, where relu has no slope for a difference to find.
+    if (!given && s.activation == ReluActivation) s.activation = TanhActivation;
     Doubles dz = doubles(z), dR = doubles(recurrent), dh0 = doubles(h0), dc0 = doubles(c0);
     if (!given) dh0.assign(dh0.size(), 0), dc0.assign(dc0.size(), 0);
     const Run expected = recur(s, dz, dR, dh0, dc0);
@@ -210,7 +212,7 @@ void testOptimizer(Random& r) {
 void testLoss(Random& r) {
   for (int kind = 0; kind < Losses; ++kind)
     for (int64_t rows : {1, 7, 300})
-      for (int64_t n : {1, 10, 67}) {
+      for (int64_t n : {2, 10, 67}) {  // the cross-entropy of one value is rounding alone
         Floats target = random(r, rows * n, 0, 1), x = random(r, rows * n, 0.01f, 1), out(rows), dy = random(r, rows), dx(rows * n);
         kernels().loss(kind, rows, n, target.get(), x.get(), out.get());
         kernels().lossGrad(kind, rows, n, dy.get(), target.get(), x.get(), dx.get());
