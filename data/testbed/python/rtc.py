@@ -99,7 +99,7 @@ def media(pc):
 
 async def serve():
     # Only the addresses of the application's media server, not all that the machine has.
-    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [task["address"]]
+    aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: task["addresses"][:1]
     peers = set()
 
     async def offer(request):
@@ -128,7 +128,8 @@ async def serve():
     context.load_cert_chain(task["cert"], task["key"])
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, task["address"], 443, ssl_context=context).start()
+    for address in task["addresses"]:
+        await web.TCPSite(runner, address, 443, ssl_context=context).start()
     await asyncio.Event().wait()
 
 

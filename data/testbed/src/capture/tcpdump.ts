@@ -6,11 +6,11 @@ export interface Capture {
   stop(): Promise<void>;
 }
 
-/** Starts tcpdump on the client's interface, IPv4 only (there is no other IP). */
+/** Starts tcpdump on the client's interface, TCP and UDP only (no ARP, no ICMP). */
 export async function startCapture(netns: string, path: string): Promise<Capture> {
   const tcpdump = start(
     // Immediate: packets that wait in a block of the ring would be lost at the end.
-    ['tcpdump', '-i', 'eth0', '-n', '--immediate-mode', '-B', '32768', '-s', '2000', '-Z', 'root', '-w', path, 'ip'],
+    ['tcpdump', '-i', 'eth0', '-n', '--immediate-mode', '-B', '32768', '-s', '2000', '-Z', 'root', '-w', path, 'tcp or udp'],
     { netns },
   );
   await waitFor(() => tcpdump.errors().includes('listening on'), 10, 'tcpdump');

@@ -28,7 +28,7 @@ export async function verifyChecksums(path: string, packets: number): Promise<Ch
     // What is inside needs no reading.
     ...['tls', 'http', 'http2', 'dns', 'rtp', 'rtcp', 'stun', 'dtls', 'sip', 'ssh', 'mqtt', 'ntp'].flatMap((p) => ['--disable-protocol', p]),
     ...['ip', 'tcp', 'udp'].flatMap((p) => ['-o', `${p}.check_checksum:TRUE`]),
-    ...fields.flatMap((field) => ['-e', field]),
+    '-E', 'occurrence=f', ...fields.flatMap((field) => ['-e', field]),
   ]); // prettier-ignore
   const lines = out.split('\n').filter(Boolean);
   if (lines.length !== packets) throw new Error(`tshark reads ${lines.length} of ${packets} packets`);

@@ -28,7 +28,7 @@ export const browse: TrafficClass = {
   service: 'social',
   adaptive: false,
   programs: ['nginx', 'chromium'],
-  windows: { client: 22, server: 19 },
+  windows: { client: 22, server: 18 },
   description: 'headless Chromium; nginx over TLS with HTTP/2 or HTTP/1.1',
 
   plan({ rng, names }): BrowseScript {

@@ -21,7 +21,7 @@ export const chat: TrafficClass = {
   service: 'social',
   adaptive: false,
   programs: ['aiohttp'],
-  windows: { client: 25, server: 18 },
+  windows: { client: 25, server: 17 },
   description: 'aiohttp at both ends: WebSocket over TLS for messages, HTTPS for uploads and downloads',
 
   plan({ rng, names }) {

@@ -27,7 +27,7 @@ export interface Budget {
 }
 
 /**
- * How much video a session watches. Long sessions move 11 to 11.8 MB, which is 10,000 packets and more;
+ * How much video a session watches. Long sessions move about 10 MB, which is 10,000 packets and more;
  * the others some hundred kB in 5 to 15 seconds, at the bitrates of phones that save data.
  */
 export function drawBudget(rng: Random, long: boolean, segmentSeconds: number): Budget {
@@ -35,7 +35,7 @@ export function drawBudget(rng: Random, long: boolean, segmentSeconds: number): 
     return {
       topRung: rng.integer(6, 7),
       watchSegments: 999,
-      watchBytes: rng.integer(11_000_000, 11_800_000),
+      watchBytes: rng.integer(9_700_000, 10_500_000),
       bufferSeconds: rng.uniform(30, 45),
     };
   const bufferSeconds = rng.uniform(2, 3.5) * segmentSeconds;

@@ -10,7 +10,7 @@ export const progressive: TrafficClass = {
   service: 'streaming',
   adaptive: false,
   programs: ['nginx', 'ffmpeg'],
-  windows: { client: 18, server: 20 },
+  windows: { client: 18, server: 19 },
   description: 'nginx, HTTP/1.1 range requests over TLS; a player that reads as fast as it plays',
 
   plan({ rng, names, media, long }): ProgressiveScript {
@@ -19,7 +19,7 @@ export const progressive: TrafficClass = {
     const { path, bytes } = title.progressive[topRung];
     const bytesPerSecond = bytes / 64;
     const visits: ProgressiveScript['visits'] = [];
-    const target = long ? watchBytes : Math.round(bytesPerSecond * watchSegments * 2);
+    const target = long ? watchBytes : Math.round(bytesPerSecond * watchSegments * 1.4);
     const count = rng.pick([1, 1, 2, 3]);
     for (let i = 0, left = target; i < count && left > 50_000; i++) {
       const share = i === count - 1 ? left : Math.round(left * rng.uniform(0.3, 0.7));

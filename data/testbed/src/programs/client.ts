@@ -97,8 +97,8 @@ export class Connection {
 
   /** Fetches a path; the record of it goes into the log as `kind`, also when it is aborted. */
   async get(path: string, kind: string, options: GetOptions = {}, kbit?: number): Promise<Got> {
-    const at = epoch();
-    const began = performance.now();
+    let at = epoch();
+    let began = performance.now();
     let bytes = 0;
     const chunks: Buffer[] = [];
     const record = (ended?: 'aborted' | 'failed'): void => {
@@ -117,8 +117,11 @@ export class Connection {
             this.server = socket.remoteAddress ?? this.server;
             this.clientPort = socket.localPort ?? this.clientPort;
           };
-          if ((socket as TLSSocket).connecting) socket.once('connect', note);
-          else note();
+          if ((socket as TLSSocket).connecting) {
+            socket.once('connect', note);
+            // The request leaves when TLS is there.
+            socket.once('secureConnect', () => [at, began] = [epoch(), performance.now()]);
+          } else note();
         });
         request.on('error', reject);
         request.on('response', (response) => {

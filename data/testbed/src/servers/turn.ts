@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Session } from '../session';
 
-/** Starts it on one address of the server; with `tlsPort` it also relays for "user" with "secret". */
-export async function startTurn(session: Session, address: string, tlsPort?: number): Promise<void> {
+/** Starts it on the addresses of a name; with `tlsPort` it also relays for "user" with "secret". */
+export async function startTurn(session: Session, addresses: string[], tlsPort?: number): Promise<void> {
   const { folder, certificate } = session;
   const path = join(folder, 'turnserver.conf');
   const lines = [
-    `listening-ip=${address}`, 'listening-port=3478', `relay-ip=${address}`, 'realm=example.com', 'fingerprint',
+    ...addresses.map((address) => `listening-ip=${address}`), 'listening-port=3478', `relay-ip=${addresses[0]}`, 'realm=example.com', 'fingerprint',
     'no-cli', 'log-file=stdout', 'simple-log', `pidfile=${folder}/turnserver.pid`, `userdb=${folder}/turndb`,
     'no-multicast-peers', 'relay-threads=1', 'no-rfc5780', 'min-port=50000', 'max-port=60000',
     ...(tlsPort
