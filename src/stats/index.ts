@@ -1,3 +1,13 @@
+export * from './andersonDarling';
+export * from './bootstrap';
+export * from './classification';
+export * from './correlation';
 export * from './counts';
 export * from './describe';
 export * from './divergence';
+export * from './dtw';
+export * from './emd';
+export * from './kde';
+export * from './kolmogorovSmirnov';
+export { checkedSample, type Sample } from './sample';
+export { betaIncomplete, erfc, logGamma, normalCdf, normalQuantile, studentTwoSided } from './special';
