@@ -28,6 +28,13 @@ static void tile(int64_t kc, const float* a, int64_t lda, const float* b, int64_
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < N; ++j) acc[i][j] = vzero();
+  // The rows of a wide C are far apart: asked for now, they are there when the sums are.
+  if (kc >= 64 && ldc >= 512)
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      __builtin_prefetch(c + i * ldc, 1);
+      if (N > 1) __builtin_prefetch(c + i * ldc + (N - 1) * VW, 1);
+    }
   for (int64_t k = 0; k < kc; ++k) {
     vf bv[N];
 #pragma GCC unroll 8
