@@ -12,7 +12,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
  * Specs that may fail on native though they pass on cpu: a pattern for the name, and the reason. On wasm about 190 of
- * them fail, by tfjs's own choice: no complex numbers, strings, channels-first images or integer products.
+ * them fail, most because tfjs's wasm backend has no complex numbers, strings, channels-first images or integer products.
  */
 export const exceptions = [];
 

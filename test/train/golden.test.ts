@@ -5,6 +5,7 @@ import { useEngine } from '../../src/tensor';
 import { validateTrainConfig } from '../../src/train';
 import { Learner } from '../../src/train/learner';
 import { readJson } from '../../src/util';
+import { engines } from '../tensor/presentEngines';
 
 /** What scripts/golden/mamba2.py computed in float64 with PyTorch's autograd, clip_grad_norm_ and AdamW. */
 const dir = join(__dirname, '..', 'golden', 'mamba2-tiny');
@@ -20,10 +21,10 @@ interface Golden {
   grad_norms: number[];
 }
 
-it.each([37, 10])(
-  'ten updates as PyTorch makes them, losses and norms within 1e-4, chunks of %i tokens',
-  async (chunkLen) => {
-    const engine = await useEngine('wasm');
+it.each(engines.flatMap((name) => [37, 10].map((chunkLen) => [name, chunkLen] as const)))(
+  '%s: ten updates as PyTorch makes them, losses and norms within 1e-4, chunks of %i tokens',
+  async (name, chunkLen) => {
+    const engine = await useEngine(name);
     const golden = readJson<Golden>(join(dir, 'train10.json'));
     const io = readJson<{ tokens: number[][]; targets: number[][] }>(join(dir, 'io.json'));
     const config = validateConfig(readJson(join(dir, 'config.json')));
