@@ -51,7 +51,8 @@ describe('session scripts', () => {
     for (const kind of CLASSES.filter((c) => c.service === 'streaming'))
       for (let n = 0; n < 40; n++) {
         const { script, conditions } = planSession(kind, id(kind.name, `long${n}`, true), MEDIA);
-        expect(conditions.downMbit).toBeGreaterThanOrEqual(5);
+        expect(conditions.downMbit).toBeGreaterThanOrEqual(6);
+        expect(conditions.loss).toBeLessThanOrEqual(0.001);
         const { watchBytes, visits } = script as { watchBytes?: number; visits?: { bytes: number }[] };
         const bytes = watchBytes ?? visits!.reduce((sum, v) => sum + v.bytes, 0);
         expect(bytes).toBeGreaterThanOrEqual(9_700_000);

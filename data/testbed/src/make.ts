@@ -40,7 +40,8 @@ async function main(): Promise<number> {
 }
 
 class Run {
-  private readonly prefix = `nb${process.pid.toString(36)}`;
+  /** Begins the names of this run's namespaces; no other run's begin so. */
+  private readonly prefix = `nb${process.pid}-`;
   private readonly temporary = mkdtempSync(join(tmpdir(), 'netssm-testbed-'));
   private readonly list: SessionId[];
   private todo: (SessionId & { tries?: number })[] = [];
@@ -98,6 +99,7 @@ class Run {
       relay: await compileRelay(RELAY_SOURCE, this.temporary),
       wire: netem ? 'netem' : 'relay',
       filler: randomBytes(1 << 20),
+      keepFailed: this.options.keepFailed ? join(this.options.work, 'failed') : undefined,
     };
     for (const kind of this.classes) await kind.prepare?.(shared);
     return shared;

@@ -13,6 +13,7 @@ export interface Options {
   wire: 'auto' | 'netem' | 'relay';
   longShare: number;
   validate: boolean;
+  keepFailed: boolean;
 }
 
 export class UsageError extends Error {}
@@ -32,6 +33,7 @@ Needs Linux, root and the packages of data/testbed/install.sh.
   --cache DIR         encoded titles, kept between runs (out/testbed-media)
   --wire KIND         netem, relay, or auto: netem where the kernel has it (auto)
   --no-validate       do not check the packed set with tshark
+  --keep-failed       keep the files of sessions that fail in WORK/failed
   --help              this text
 
 The whole set: node data/testbed/make.mjs --sessions 100 --test-sessions 30`;
@@ -54,6 +56,7 @@ export function parseOptions(argv: string[], classes: string[]): Options | null 
           cache: { type: 'string', default: 'out/testbed-media' },
           wire: { type: 'string', default: 'auto' },
           'no-validate': { type: 'boolean', default: false },
+          'keep-failed': { type: 'boolean', default: false },
           help: { type: 'boolean', default: false },
         },
       });
@@ -89,5 +92,6 @@ export function parseOptions(argv: string[], classes: string[]): Options | null 
     wire: values.wire as Options['wire'],
     longShare,
     validate: !values['no-validate'],
+    keepFailed: values['keep-failed'],
   };
 }

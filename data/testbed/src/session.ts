@@ -24,6 +24,8 @@ export interface Shared {
   wire: WireKind;
   /** Bytes that do not compress, for bodies without meaning. */
   filler: Buffer;
+  /** Where the files of sessions that fail are kept, if they are. */
+  keepFailed?: string;
 }
 
 export interface SessionId {
@@ -83,12 +85,12 @@ export interface SessionTruth {
   checksums: Checksums;
 }
 
-const LONGEST_SECONDS = 75;
+const LONGEST_SECONDS = 65;
 
 /** The script and conditions of a session: the same for the same seed and media. */
 export function planSession(kind: TrafficClass, { seed, long }: SessionId, media: Catalogue) {
   const rng = random(seed);
-  const conditions = drawConditions(rng.child('conditions'), kind.windows, long ? 5 : 0);
+  const conditions = drawConditions(rng.child('conditions'), kind.windows, long);
   const names = Object.keys(conditions.names);
   const script = kind.plan({ rng: rng.child('script'), names, conditions, media, long });
   return { conditions, script };
@@ -138,7 +140,7 @@ export async function runSession(
     kind.check?.(truth);
     return { section: pcapngSection(packets, id.id), truth };
   } catch (error) {
-    if (process.env.TESTBED_KEEP) cpSync(folder, process.env.TESTBED_KEEP, { recursive: true });
+    if (shared.keepFailed) cpSync(folder, join(shared.keepFailed, id.id), { recursive: true });
     throw error;
   } finally {
     await network.remove();

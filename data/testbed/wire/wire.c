@@ -11,7 +11,8 @@
  * REORDER    share of frames that is overtaken by the 1 to 4 ms behind it
  * ADDRESS=   more delay for the frames from or to one IPv4 address (a server farther away)
  *
- * Prints "ready", and at SIGTERM one line of JSON with what it did in each direction.
+ * Prints "ready", and at SIGTERM one line of JSON with what it did in each direction (left to right
+ * first). "overflowed" counts frames it could not queue or send: a run with any is of no use.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -212,7 +213,7 @@ int main(int argc, char **argv) {
     int64_t now = now_ns();
     while (heap_size > 0 && heap[0]->due <= now) {
       struct frame *f = pop();
-      send(f->out, f->bytes, (size_t)f->length, MSG_DONTWAIT);
+      if (send(f->out, f->bytes, (size_t)f->length, MSG_DONTWAIT) < 0) ways[f->out == right ? 0 : 1].overflowed++;
       spare[spare_size++] = f;
     }
   }

@@ -27,7 +27,7 @@ export const live: TrafficClass = {
       host,
       audioHost,
       kbits: LADDER.slice(0, topRung + 1),
-      firstRung: long ? 5 : Math.min(topRung, rng.integer(0, 2)),
+      firstRung: long ? 6 : Math.min(topRung, rng.integer(0, 2)),
       segmentSeconds: LIVE_SECONDS,
       joinDelaySeconds: rng.uniform(0, 0.5),
       watchSegments: long ? 27 : segments,

@@ -1,5 +1,4 @@
 import type { ProgressiveScript } from '../programs/progressivePlayer';
-import { LADDER } from '../servers/media';
 import { startNginx } from '../servers/nginx';
 import { drawBudget, requestHeaders } from './common';
 import type { TrafficClass } from './types';
@@ -37,7 +36,7 @@ export const progressive: TrafficClass = {
       lowBytes: Math.round(readAhead * bytesPerSecond * rng.uniform(0.3, 0.7)),
       rangeBytes: rng.chance(0.35) ? Math.round(bytesPerSecond * rng.uniform(1.5, 5)) : 0,
       visits,
-      headers: { ...requestHeaders(rng, 'video/mp4,video/*;q=0.9,*/*;q=0.5', 0, 200), 'x-kbit': String(LADDER[topRung]) },
+      headers: requestHeaders(rng, 'video/mp4,video/*;q=0.9,*/*;q=0.5', 0, 200),
     };
   },
 

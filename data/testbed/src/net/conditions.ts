@@ -59,12 +59,12 @@ export const NAME_COUNT = 10;
 /**
  * Draws the conditions.
  * @param windows the application's largest receive windows, as powers of two
- * @param leastDownMbit sessions that must move much data in a minute need a link that can
+ * @param long a session that must move 10 MB in a minute needs a link that can: at least 6 Mbit/s, rare losses
  */
 export function drawConditions(
   rng: Random,
   windows = { client: 22, server: 22 },
-  leastDownMbit = 0,
+  long = false,
 ): Conditions {
   const [resolver, ...servers] = drawServers(rng, 1 + SERVER_COUNT);
   const names: Record<string, string[]> = {};
@@ -72,7 +72,7 @@ export function drawConditions(
     names[name] = [servers[i % servers.length], ...(rng.chance(0.4) ? [servers[(i + 2) % servers.length]] : [])];
   const fartherMs: Record<string, number> = {};
   for (const address of servers) if (rng.chance(0.35)) fartherMs[address] = round(rng.uniform(1, 15), 1);
-  const downMbit = round(Math.max(leastDownMbit, rng.logUniform(2, 50)), 1);
+  const downMbit = round(Math.max(long ? 6 : 0, rng.logUniform(2, 50)), 1);
   return {
     client: drawClient(rng),
     clientMac: drawClientMac(rng),
@@ -87,12 +87,12 @@ export function drawConditions(
     downMbit,
     upMbit: round(rng.logUniform(Math.max(1, downMbit / 10), Math.max(2, downMbit)), 1),
     rateSteps: rng.chance(0.2)
-      ? [{ atSeconds: round(rng.uniform(3, 12), 1), factor: round(rng.logUniform(0.4, 1.8), 2) }]
+      ? [{ atSeconds: round(rng.uniform(3, 12), 1), factor: round(rng.logUniform(long ? 0.8 : 0.4, 1.8), 2) }]
       : [],
     queueMs: Math.round(rng.logUniform(40, 350)),
     delayMs: round(rng.logUniform(2, 45), 1),
     jitterMs: rng.chance(0.6) ? round(rng.logUniform(0.1, 4), 2) : 0,
-    loss: rng.chance(0.35) ? round(rng.logUniform(0.0005, 0.01), 5) : 0,
+    loss: rng.chance(0.35) ? round(rng.logUniform(0.0005, long ? 0.001 : 0.01), 5) : 0,
     lossBurst: rng.pick([1, 1, 1.5, 3]),
     reorder: rng.chance(0.08) ? round(rng.logUniform(0.0005, 0.004), 5) : 0,
     congestion: rng.pick(['cubic', 'cubic', 'bbr', 'reno'] as const),

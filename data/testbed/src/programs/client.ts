@@ -11,6 +11,10 @@ export const sleep = (seconds: number): Promise<void> =>
 /** No session is shorter. */
 export const LEAST_SECONDS = 5.2;
 
+/** No session is longer than a minute: the user leaves. */
+export const secondsLeft = (): number => MOST_SECONDS - performance.now() / 1000;
+const MOST_SECONDS = 56;
+
 /** Stays until the session is long enough: nobody leaves at once. */
 export const stay = (): Promise<void> => sleep(LEAST_SECONDS - performance.now() / 1000);
 

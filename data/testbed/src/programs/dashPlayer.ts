@@ -3,7 +3,7 @@
  * different servers that take turns (and run in parallel while the buffer fills), a separate
  * connection for the sound, adaptive bitrate.
  */
-import { Connection, epoch, fail, readTask, sleep, stay, type GetOptions } from './client';
+import { Connection, epoch, fail, readTask, secondsLeft, sleep, stay, type GetOptions } from './client';
 import { PlaybackBuffer, RateChooser } from './abr';
 
 export interface DashScript {
@@ -49,7 +49,7 @@ async function play(): Promise<void> {
   const leaving = new AbortController();
   const name = (i: number): number => ((offset + i) % script.titleSegments) + 1;
   const options = (): GetOptions => ({ signal: AbortSignal.any([leaving.signal, seeking.signal]) });
-  const enough = (): boolean => fetched >= script.watchSegments || bytes >= script.watchBytes;
+  const enough = (): boolean => fetched >= script.watchSegments || bytes >= script.watchBytes || secondsLeft() < 0;
   const audioRung = ids.length;
 
   /** Fetches with a connection of its own until the user leaves. */

@@ -1,6 +1,6 @@
 /** An HLS player over one HTTP/2 connection: master and media playlists, segments, adaptive bitrate. */
 import { readFileSync } from 'node:fs';
-import { fail, readTask, sleep, stay } from './client';
+import { fail, readTask, secondsLeft, sleep, stay } from './client';
 import { Http2Connection } from './http2Client';
 import { PlaybackBuffer, RateChooser } from './abr';
 
@@ -46,7 +46,7 @@ async function play(): Promise<void> {
   let offset = script.start;
   let [bytes, fetched] = [0, 0];
   const small: Promise<unknown>[] = [];
-  for (let i = 0; fetched < script.watchSegments && bytes < script.watchBytes;) {
+  for (let i = 0; fetched < script.watchSegments && bytes < script.watchBytes && secondsLeft() > 0;) {
     while (buffer.seconds > script.bufferSeconds - script.segmentSeconds) await sleep(0.05);
     const rung = rates.next(buffer.seconds / script.bufferSeconds);
     const segments = await playlist(rung);

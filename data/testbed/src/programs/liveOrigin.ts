@@ -14,12 +14,14 @@ interface OriginTask {
   tracks: Record<string, { file: string; segments: number[][] }>;
   partSeconds: number;
   segmentSeconds: number;
-  /** The stream began so many segments before this server did. */
+  /** The stream began so many segments before the first viewer came. */
   headStart: number;
 }
 
 const task = JSON.parse(readFileSync(process.argv[2], 'utf8')) as OriginTask;
-const began = Date.now() / 1000 - task.headStart * task.segmentSeconds;
+/** When the stream's first segment began; settled by the first viewer, who always comes at the same place. */
+let began = 0;
+const OFFSET_SECONDS = 0.4;
 
 /** The initialisation segment and then the parts, as byte ranges of the track's file. */
 function layout(name: string): { offset: number; parts: { at: number; bytes: number }[][] } {
@@ -44,6 +46,7 @@ const server = https.createServer({ cert: readFileSync(task.cert), key: readFile
   const found = layouts.get(track);
   if (kind === 'manifest') {
     const now = Date.now() / 1000;
+    began ||= now - task.headStart * task.segmentSeconds - OFFSET_SECONDS;
     const newest = Math.floor((now - began) / task.segmentSeconds);
     const body = `${JSON.stringify({ began, newest, now })}\n`.padEnd(1800, '<!-- SegmentTemplate -->\n');
     response.writeHead(200, { 'Content-Type': 'application/dash+xml', 'Content-Length': Buffer.byteLength(body) });

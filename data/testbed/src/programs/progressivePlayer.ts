@@ -4,7 +4,7 @@
  * for anew at a seek. Some players ask for ranges of a fixed size instead.
  */
 import type { IncomingMessage } from 'node:http';
-import { Connection, fail, readTask, sleep, stay } from './client';
+import { Connection, fail, readTask, secondsLeft, sleep, stay } from './client';
 
 export interface ProgressiveScript {
   host: string;
@@ -38,7 +38,7 @@ async function play(): Promise<void> {
     const ahead = (): number => read - ((performance.now() - began) / 1000) * script.bytesPerSecond;
     const end = Math.min(script.fileBytes - 1, visit.from + visit.bytes - 1);
     if (script.rangeBytes > 0) {
-      for (let at = visit.from; at <= end; at += script.rangeBytes) {
+      for (let at = visit.from; at <= end && secondsLeft() > 0; at += script.rangeBytes) {
         while (ahead() > script.lowBytes) await sleep(0.05);
         const last = Math.min(end, at + script.rangeBytes - 1);
         const onData = (chunk: Buffer): void => void (read += chunk.length);
@@ -48,6 +48,7 @@ async function play(): Promise<void> {
       continue;
     }
     const stop = new AbortController();
+    const late = setTimeout(() => stop.abort(), Math.max(0, secondsLeft()) * 1000);
     const onData = (chunk: Buffer, response: IncomingMessage): void => {
       read += chunk.length;
       if (read >= visit.bytes) stop.abort();
@@ -66,6 +67,7 @@ async function play(): Promise<void> {
       connection.close();
       connection = new Connection(script.host, task, script.headers);
     }
+    clearTimeout(late);
   }
   // What is left in the buffer is watched to the end, or nearly.
   await Promise.all([stay(), sleep(Math.min(4, left / script.bytesPerSecond))]);

@@ -14,6 +14,9 @@ import { f1, scoreSegments, SegmentFinder, type Score } from './segments';
 /** What is promised of the whole set. */
 export const LIMITS = { handshakes: 0.97, closed: 0.8, checksums: 0.999, dashF1: 0.9 };
 
+/** Shares are judged from so many sessions on; in a smaller set one odd session decides them. */
+const JUDGED_FROM = 50;
+
 /** What was measured of one class. */
 interface ClassNumbers {
   sessions: number;
@@ -61,10 +64,14 @@ export async function validateSet(folder: string): Promise<boolean> {
   const whole = (field: 'ipv4' | 'ipv4Right' | 'tcp' | 'tcpRight'): number =>
     manifest.sessions.reduce((total, s) => total + s[field], 0);
   const dash = classes.get('dash');
+  const missed = (text: string): void => {
+    if (manifest.sessions.length >= JUDGED_FROM) problems.push(text);
+    else console.log(`note: ${text} (not judged: fewer than ${JUDGED_FROM} sessions)`);
+  };
   const atLeast = (what: string, part: number, all: number, limit: number): void => {
     const share = all === 0 ? 1 : part / all;
     console.log(`${what}: ${(100 * share).toFixed(3)} % (${part} of ${all}; at least ${100 * limit} %)`);
-    if (share < limit) problems.push(`${what}: ${(100 * share).toFixed(3)} %, less than ${100 * limit} %`);
+    if (share < limit) missed(`${what}: ${(100 * share).toFixed(3)} %, less than ${100 * limit} %`);
   };
   atLeast('TCP flows with a full handshake', sum('handshakes'), sum('tcpFlows'), LIMITS.handshakes);
   atLeast('TCP flows that end by FIN or RST', sum('closed'), sum('tcpFlows'), LIMITS.closed);
@@ -79,7 +86,7 @@ export async function validateSet(folder: string): Promise<boolean> {
         `(${dash.segments.found} found, ${dash.segments.served} served, ${dash.segments.matched} match; ` +
         `with everything below 4 kB too: ${f1(dash.allSegments).toFixed(3)})`,
     );
-    if (score < LIMITS.dashF1) problems.push(`F1 of DASH segments ${score.toFixed(3)}, less than ${LIMITS.dashF1}`);
+    if (score < LIMITS.dashF1) missed(`F1 of DASH segments ${score.toFixed(3)}, less than ${LIMITS.dashF1}`);
   }
   return report(problems);
 }
