@@ -1,8 +1,8 @@
-import { locateHeaders } from '../packets/locate';
+import { locateNprint, writeNprintSections } from '../packets/nprint';
 
 /**
- * Packets as nPrint rows (Holland et al., CCS 2021): every bit of every header has its own column, 1 or 0 where the
- * packet has that bit and -1 where it has not. Columns here: IPv4 480 (60 bytes with options), TCP 480, UDP 64.
+ * The columns of nPrint (Holland et al., CCS 2021; src/packets/nprint has all 1,408) that the measures compare: every bit
+ * of every header is 1, 0, or -1 where the packet has not that bit. IPv4 480 (60 bytes with options), TCP 480, UDP 64.
  */
 export const NPRINT_SECTIONS = { ipv4: [0, 480], tcp: [480, 960], udp: [960, 1024] } as const;
 export type NprintSection = keyof typeof NPRINT_SECTIONS;
@@ -14,29 +14,9 @@ export const NPRINT_BITS = 1024;
  */
 export function nprintRow(bytes: Uint8Array, linkType: number, out: Int8Array): NprintSection[] {
   out.fill(-1);
-  const at = locateHeaders(bytes, linkType);
-  if (!at.ok) return [];
-  const sections: NprintSection[] = [];
-  if (at.ipVersion === 4) {
-    writeBits(bytes, at.linkEnd, at.ipEnd, out, NPRINT_SECTIONS.ipv4);
-    sections.push('ipv4');
-  }
-  writeBits(bytes, at.ipEnd, at.headerEnd, out, NPRINT_SECTIONS[at.transport]);
-  sections.push(at.transport);
-  return sections;
-}
-
-function writeBits(
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  out: Int8Array,
-  [first, end]: readonly [number, number],
-): void {
-  const stop = Math.min(to, bytes.length, from + (end - first) / 8);
-  for (let i = from, column = first; i < stop; i++) {
-    for (let bit = 7; bit >= 0; bit--) out[column++] = (bytes[i] >> bit) & 1;
-  }
+  const at = locateNprint(bytes, linkType);
+  if (!at.ok || (at.transport !== 'tcp' && at.transport !== 'udp')) return [];
+  return writeNprintSections(bytes, at, out, NPRINT_SECTIONS) as NprintSection[];
 }
 
 /** How often each column was 1 and 0, and how many packets had each section: all that bit marginals need. */

@@ -35,6 +35,7 @@ export * from './locate';
 export * from './loopback';
 export * from './mpls';
 export * from './nflog';
+export * from './nprint';
 export * from './packet';
 export * from './ppp';
 export * from './pppoe';

@@ -1,0 +1,5 @@
+export * from './columns';
+export * from './files';
+export * from './locate';
+export * from './reader';
+export * from './row';
