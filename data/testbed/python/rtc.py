@@ -9,6 +9,7 @@ import asyncio
 import fractions
 import json
 import math
+import socket
 import ssl
 import sys
 import time
@@ -91,6 +92,16 @@ class Camera(VideoStreamTrack):
         return frame
 
 
+def mark(pc):
+    """Marks the call's packets AF41 (RFC 4594), as conferencing clients do in managed networks."""
+    ice = pc.getSenders()[0].transport.transport._connection
+    for protocol in ice._protocols:
+        transport = protocol.transport
+        relayed = getattr(transport, "_TurnTransport__inner_protocol", None)
+        transport = relayed.transport if relayed else transport
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 34 << 2)
+
+
 def media(pc):
     pc.addTrack(Voice())
     if script["video"]:
@@ -107,6 +118,7 @@ async def serve():
         pc = RTCPeerConnection()
         peers.add(pc)
         await pc.setRemoteDescription(RTCSessionDescription(**body["description"]))
+        pc.on("connectionstatechange", lambda: pc.connectionState == "connected" and mark(pc))
         media(pc)
         await pc.setLocalDescription(await pc.createAnswer())
         answer = pc.localDescription
@@ -172,6 +184,7 @@ async def call():
         answer = json.loads(await send(http, "signalling", "POST", "/offer", json={"description": description}))
         await pc.setRemoteDescription(RTCSessionDescription(**answer))
         await asyncio.wait_for(connected.wait(), 20)
+        mark(pc)
         at = time.time()
         await asyncio.sleep(script["talkSeconds"])
         stats = await pc.getStats()

@@ -90,7 +90,7 @@ const LONGEST_SECONDS = 65;
 /** The script and conditions of a session: the same for the same seed and media. */
 export function planSession(kind: TrafficClass, { seed, long }: SessionId, media: Catalogue) {
   const rng = random(seed);
-  const conditions = drawConditions(rng.child('conditions'), kind.windows, long);
+  const conditions = drawConditions(rng.child('conditions'), kind.tuning, long);
   const names = Object.keys(conditions.names);
   const script = kind.plan({ rng: rng.child('script'), names, conditions, media, long });
   return { conditions, script };

@@ -15,7 +15,7 @@ export const background: TrafficClass = {
   service: 'extra',
   adaptive: false,
   programs: ['chrony', 'dig'],
-  windows: { client: 22, server: 22 },
+  tuning: { clientWindow: 2 ** 22, serverWindow: 2 ** 22, serverMtu: 1500 },
   description: "chrony at both ends (NTP); dnsmasq, the C library's resolver and dig (DNS over UDP and TCP)",
 
   plan({ rng, names }): BackgroundScript {

@@ -28,7 +28,7 @@ export const browse: TrafficClass = {
   service: 'social',
   adaptive: false,
   programs: ['nginx', 'chromium'],
-  windows: { client: 22, server: 18 },
+  tuning: { clientWindow: 2 ** 22, serverWindow: 2 ** 18, serverMtu: 1456 },
   description: 'headless Chromium; nginx over TLS with HTTP/2 or HTTP/1.1',
 
   plan({ rng, names }): BrowseScript {

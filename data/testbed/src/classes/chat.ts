@@ -21,7 +21,7 @@ export const chat: TrafficClass = {
   service: 'social',
   adaptive: false,
   programs: ['aiohttp'],
-  windows: { client: 25, server: 17 },
+  tuning: { clientWindow: 2 ** 25, serverWindow: 2 ** 17, serverMtu: 1404 },
   description: 'aiohttp at both ends: WebSocket over TLS for messages, HTTPS for uploads and downloads',
 
   plan({ rng, names }) {

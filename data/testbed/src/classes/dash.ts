@@ -10,7 +10,7 @@ export const dash: TrafficClass = {
   service: 'streaming',
   adaptive: true,
   programs: ['nginx', 'ffmpeg'],
-  windows: { client: 19, server: 24 },
+  tuning: { clientWindow: 2 ** 19, serverWindow: 2 ** 24, serverMtu: 1500 },
   description: 'nginx, HTTP/1.1 over TLS; an adaptive player with 2 to 4 video connections and one for sound',
 
   plan({ rng, names, media, long }): DashScript {

@@ -9,7 +9,7 @@ export const feed: TrafficClass = {
   service: 'social',
   adaptive: false,
   programs: ['nginx'],
-  windows: { client: 24, server: 27 },
+  tuning: { clientWindow: 2 ** 24, serverWindow: 2 ** 27, serverMtu: 1424 },
   description: 'nginx, HTTP/2 over TLS; a feed reader with an API and a picture connection',
 
   plan({ rng, names }): FeedScript & { files: Record<string, number> } {

@@ -10,7 +10,7 @@ export const hls: TrafficClass = {
   service: 'streaming',
   adaptive: true,
   programs: ['nginx', 'ffmpeg'],
-  windows: { client: 21, server: 22 },
+  tuning: { clientWindow: 2 ** 21, serverWindow: 2 ** 22, serverMtu: 1468 },
   description: 'nginx, HTTP/2 over TLS; an adaptive player with one connection',
 
   plan({ rng, names, media, long }): HlsScript & { files: Record<string, number> } {

@@ -11,7 +11,7 @@ export const live: TrafficClass = {
   service: 'streaming',
   adaptive: true,
   programs: ['ffmpeg'],
-  windows: { client: 20, server: 23 },
+  tuning: { clientWindow: 2 ** 20, serverWindow: 2 ** 23, serverMtu: 1436 },
   description: "an origin and an adaptive player on Node's HTTPS; chunked transfer of CMAF parts as they are made",
 
   plan({ rng, names, media, long }): LiveScript & { title: string; headStart: number } {

@@ -26,7 +26,7 @@ export const mqtt: TrafficClass = {
   service: 'extra',
   adaptive: false,
   programs: ['mosquitto'],
-  windows: { client: 22, server: 22 },
+  tuning: { clientWindow: 2 ** 22, serverWindow: 2 ** 22, serverMtu: 1500 },
   description: 'mosquitto, mosquitto_pub and mosquitto_sub',
 
   plan({ rng, names }): MqttScript {

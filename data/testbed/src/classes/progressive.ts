@@ -9,7 +9,7 @@ export const progressive: TrafficClass = {
   service: 'streaming',
   adaptive: false,
   programs: ['nginx', 'ffmpeg'],
-  windows: { client: 18, server: 19 },
+  tuning: { clientWindow: 2 ** 18, serverWindow: 2 ** 19, serverMtu: 1488 },
   description: 'nginx, HTTP/1.1 range requests over TLS; a player that reads as fast as it plays',
 
   plan({ rng, names, media, long }): ProgressiveScript {

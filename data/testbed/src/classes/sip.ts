@@ -29,7 +29,7 @@ export const sip: TrafficClass = {
   service: 'conferencing',
   adaptive: false,
   programs: ['baresip'],
-  windows: { client: 22, server: 22 },
+  tuning: { clientWindow: 2 ** 22, serverWindow: 2 ** 22, serverMtu: 1500 },
   description: 'baresip at both ends: SIP over UDP or TCP, RTP with G.711, G.722, GSM or Opus, RTCP',
 
   plan({ rng, names }): SipScript {

@@ -20,7 +20,7 @@ export const ssh: TrafficClass = {
   service: 'extra',
   adaptive: false,
   programs: ['openssh', 'rsync'],
-  windows: { client: 22, server: 22 },
+  tuning: { clientWindow: 2 ** 22, serverWindow: 2 ** 22, serverMtu: 1500 },
   description: 'OpenSSH: a shell with typed commands, scp, rsync',
 
   /** Keys that all sessions of a run share. */

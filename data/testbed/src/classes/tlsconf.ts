@@ -9,7 +9,7 @@ export const tlsconf: TrafficClass = {
   service: 'conferencing',
   adaptive: true,
   programs: ['aiortc', 'coturn'],
-  windows: { client: 23, server: 21 },
+  tuning: { clientWindow: 2 ** 23, serverWindow: 2 ** 21, serverMtu: 1412 },
   description: 'aiortc at both ends, all media relayed by coturn over TLS (TURN, RFC 8656), signalling over HTTPS',
 
   plan: (input) => planCall(input, 0.75),

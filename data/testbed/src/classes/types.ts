@@ -7,6 +7,17 @@ import type { Session, SessionTruth, Shared } from '../session';
 
 export type Service = 'streaming' | 'conferencing' | 'social' | 'extra';
 
+/**
+ * What apps and operators set and networks do not: the largest receive windows of the client and the
+ * servers in bytes (window scale and every window follow from them), and the largest packet that the
+ * servers send or let themselves be sent (load balancers and tunnels make it less than Ethernet's).
+ */
+export interface Tuning {
+  clientWindow: number;
+  serverWindow: number;
+  serverMtu: number;
+}
+
 export interface PlanInput {
   rng: Random;
   /** Host names of the session, each with one or two addresses. */
@@ -24,11 +35,8 @@ export interface TrafficClass {
   description: string;
   /** What must be installed for it, by the names of `store/programs.ts`; "ffmpeg" has the titles made. */
   programs: string[];
-  /**
-   * Largest receive windows of the application's client and servers, as powers of two (bytes). Apps
-   * and operators set their sockets' buffers; the window scale and every window follow from that.
-   */
-  windows: { client: number; server: number };
+  /** How the application's makers and operators have set up their ends. */
+  tuning: Tuning;
   /** Whether sizes depend on how the network behaved (adaptive bitrate). */
   adaptive: boolean;
   /** Once for each run, before the first session. */

@@ -68,7 +68,7 @@ export const webrtc: TrafficClass = {
   service: 'conferencing',
   adaptive: true,
   programs: ['aiortc', 'coturn'],
-  windows: { client: 23, server: 21 },
+  tuning: { clientWindow: 2 ** 23, serverWindow: 2 ** 21, serverMtu: 1500 },
   description: 'aiortc at both ends (ICE, DTLS, SRTP, Opus, VP8 with congestion control), coturn for STUN',
 
   plan: (input) => planCall(input, 0.75),

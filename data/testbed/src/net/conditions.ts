@@ -1,4 +1,5 @@
 /** A session's network conditions: drawn from its seed, the same way for every class. */
+import type { Tuning } from '../classes/types';
 import type { Random } from '../lib/random';
 import {
   drawClient,
@@ -45,9 +46,10 @@ export interface Conditions {
   lossBurst: number;
   reorder: number;
   congestion: 'cubic' | 'bbr' | 'reno';
-  /** Largest receive windows, bytes: the application's, not drawn. */
+  /** The application's own, not drawn: see `Tuning`. */
   clientWindow: number;
   serverWindow: number;
+  serverMtu: number;
   timestamps: boolean;
   sack: boolean;
   windowScaling: boolean;
@@ -58,12 +60,12 @@ export const NAME_COUNT = 10;
 
 /**
  * Draws the conditions.
- * @param windows the application's largest receive windows, as powers of two
+ * @param tuning the application's own settings, the same in each of its sessions
  * @param long a session that must move 10 MB in a minute needs a link that can: at least 6 Mbit/s, rare losses
  */
 export function drawConditions(
   rng: Random,
-  windows = { client: 22, server: 22 },
+  tuning: Tuning = { clientWindow: 2 ** 22, serverWindow: 2 ** 22, serverMtu: 1500 },
   long = false,
 ): Conditions {
   const [resolver, ...servers] = drawServers(rng, 1 + SERVER_COUNT);
@@ -83,7 +85,7 @@ export function drawConditions(
     names,
     portRange: rng.pick(PORT_RANGES),
     hops: rng.integer(1, 5),
-    mtu: rng.pick([1500, 1500, 1500, 1500, 1492, 1480, 1440, 1400]),
+    mtu: rng.pick([1500, 1500, 1500, 1500, 1500, 1500, 1492, 1480, 1400]),
     downMbit,
     upMbit: round(rng.logUniform(Math.max(1, downMbit / 10), Math.max(2, downMbit)), 1),
     rateSteps: rng.chance(0.2)
@@ -96,8 +98,7 @@ export function drawConditions(
     lossBurst: rng.pick([1, 1, 1.5, 3]),
     reorder: rng.chance(0.08) ? round(rng.logUniform(0.0005, 0.004), 5) : 0,
     congestion: rng.pick(['cubic', 'cubic', 'bbr', 'reno'] as const),
-    clientWindow: 2 ** windows.client,
-    serverWindow: 2 ** windows.server,
+    ...tuning,
     timestamps: rng.chance(0.75),
     sack: rng.chance(0.9),
     windowScaling: rng.chance(0.97),

@@ -128,7 +128,7 @@ const tbf = (mbit: number, queueMs: number): string[] =>
 
 /** The server's way to the client; the last router is `100.64.N.1`. */
 const defaultRoute = (c: Conditions, source: string): string =>
-  `default via 100.64.${c.hops - 1}.1 dev eth0 src ${source} window ${c.serverWindow} congctl ${c.congestion}`;
+  `default via 100.64.${c.hops - 1}.1 dev eth0 src ${source} window ${c.serverWindow} mtu ${Math.min(c.mtu, c.serverMtu)} congctl ${c.congestion}`;
 
 interface Nodes {
   client: string;
