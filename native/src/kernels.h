@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "decoder.h"
 #include "layers.h"
 
 namespace netssm {
@@ -93,6 +94,10 @@ struct Kernels {
   void (*optimizerStep)(const OptimizerStep&);
   void (*loss)(int kind, int64_t rows, int64_t n, const float* target, const float* x, float* out);
   void (*lossGrad)(int kind, int64_t rows, int64_t n, const float* dy, const float* target, const float* x, float* dx);
+  // Places the weights in w.memory, or, without tensors, answers how many floats they take.
+  int64_t (*decoderPack)(DecoderWeights& w, const float* const* tensors);
+  int64_t (*decoderWorkspace)(const DecoderSizes&, int64_t rows);
+  void (*decoderRun)(const DecoderWeights&, const DecoderCall&);
 };
 
 const Kernels* kernelsAvx512();

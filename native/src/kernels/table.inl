@@ -16,6 +16,9 @@
 #include "rnn.inl"
 #include "optimizer.inl"
 #include "loss.inl"
+#include "decoder_pack.inl"
+#include "decoder_gemm.inl"
+#include "decoder_run.inl"
 
 namespace netssm {
 namespace NETSSM_ISA {
@@ -31,6 +34,7 @@ static const Kernels table = {
     causal::forward,       causal::gradient,
     activation::gradient,  rnn::forward,        rnn::backward,        optimizer::step,
     loss::rows,            loss::rowsGrad,
+    decoder::pack,         decoder::workspace,  decoder::run,
 };
 
 }  // namespace NETSSM_ISA

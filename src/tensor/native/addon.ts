@@ -1,6 +1,28 @@
 /** Arrays that a kernel reads or writes. */
 export type Values = Float32Array | Int32Array | Uint8Array;
 
+/** A model packed for decoding (`native/src/decoder.h`). Threads of the process may share the weights, not the object. */
+export interface NativeDecoder {
+  /** `new Decoder(id)` in any thread finds the same weights while one object holds them. */
+  readonly id: number;
+  /** Numbers that one sequence's state takes. */
+  readonly stateLength: number;
+  /** Memory of the packed weights. */
+  readonly bytes: number;
+  /**
+   * Reads `length` tokens of each of `from.length` sequences (tokens: [sequences, length]): states `from` to states `to`
+   * (the same arrays, or others), scores after each sequence's last token to `logits` ([vocab] each, or null).
+   */
+  run(
+    tokens: Int32Array,
+    length: number,
+    from: readonly Float32Array[],
+    to: readonly Float32Array[],
+    logits: readonly (Float32Array | null)[],
+    parallel: boolean,
+  ): void;
+}
+
 /**
  * The compiled library (`native/src/binding.cpp`). Every function checks sizes and types and throws RangeError or
  * TypeError; none allocates. Shapes and strides travel in `params`, which the library reads during the call:
@@ -133,6 +155,13 @@ export interface Addon {
   ): void;
   /** One step of an optimiser: 8 settings, weights, gradient, up to three slots, and where each of them goes. */
   optimizerStep(kind: number, settings: Float32Array, ...arrays: (Float32Array | null)[]): void;
+  /**
+   * sizes: [kind (1 Mamba-1, 2 Mamba-2), format (0 float32, 1 bf16, 2 int8), d_model, n_layer, rows of the embedding,
+   * d_inner, d_state, d_conv, heads, groups, dt_rank (0 in Mamba-2)]; tensors in the order of `native/src/decoder.h`.
+   */
+  readonly Decoder: new (sizesOrId: Int32Array | number, tensors?: readonly Float32Array[]) => NativeDecoder;
+  /** Bytes from the last multiple of 64 to where the array begins in memory. */
+  misalignment(array: Values): number;
   /** The number of threads that share a job; with an argument, sets it first. */
   threads(count?: number): number;
   isa(): string;

@@ -44,6 +44,11 @@ function units(): Unit[] {
       flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()],
     },
     { file: 'binding_conv.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
+    {
+      file: 'binding_decoder.cpp',
+      flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()],
+    },
+    { file: 'decoder.cpp', flags: ['-O2'] },
     { file: 'dispatch.cpp', flags: ['-O2'] },
     { file: 'thread_pool.cpp', flags: ['-O2'] },
   ];

@@ -2,7 +2,7 @@ import type { Addon } from './addon';
 import { ensureNative } from './build';
 import { NetssmError } from '../../util';
 
-export type { Addon, Values } from './addon';
+export type { Addon, NativeDecoder, Values } from './addon';
 export type { NativeBackend, NativeMemory } from './backend';
 export { fusedLayers } from './layers';
 export { cacheFolder, ensureNative, findCompiler, sourceFolder, type NativeBuild } from './build';
