@@ -9,5 +9,6 @@ export * from './dtw';
 export * from './emd';
 export * from './kde';
 export * from './kolmogorovSmirnov';
+export * from './learn';
 export { checkedSample, type Sample } from './sample';
 export { betaIncomplete, erfc, logGamma, normalCdf, normalQuantile, studentTwoSided } from './special';
