@@ -121,7 +121,7 @@ class Run {
         if (this.stopping) return;
         const tries = (item.tries ?? 0) + 1;
         const message = `${item.id}: ${(error as Error).message}`;
-        console.error(`try ${tries} of ${TRIES} failed: ${message}`);
+        console.log(`try ${tries} of ${TRIES} failed: ${message}`);
         if (tries < TRIES) this.todo.push({ ...item, tries });
         else this.failures.push(message);
       }

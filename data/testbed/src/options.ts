@@ -28,15 +28,15 @@ Needs Linux, root and the packages of data/testbed/install.sh.
   --jobs N            sessions at a time (4)
   --seed TEXT         seed of everything that is drawn (1)
   --long-share S      share of the streaming sessions that have 10,000 packets and more (0.11)
-  --out DIR           the packed set (data/testbed/set)
-  --work DIR          finished sessions, kept so that an interrupted run goes on (out/testbed)
-  --cache DIR         encoded titles, kept between runs (out/testbed-media)
+  --out DIR           the packed set (out/testbed/set)
+  --work DIR          finished sessions, kept so that an interrupted run goes on (out/testbed/sessions)
+  --cache DIR         encoded titles, kept between runs (out/testbed/media)
   --wire KIND         netem, relay, or auto: netem where the kernel has it (auto)
   --no-validate       do not check the packed set with tshark
   --keep-failed       keep the files of sessions that fail in WORK/failed
   --help              this text
 
-The whole set: node data/testbed/make.mjs --sessions 100 --test-sessions 30`;
+The whole set: node data/testbed/make.mjs --sessions 100 --test-sessions 30 --out data/testbed/set`;
 
 /** Parses the arguments; null when help is asked for. Throws UsageError. */
 export function parseOptions(argv: string[], classes: string[]): Options | null {
@@ -51,9 +51,9 @@ export function parseOptions(argv: string[], classes: string[]): Options | null 
           jobs: { type: 'string', default: '4' },
           seed: { type: 'string', default: '1' },
           'long-share': { type: 'string', default: '0.11' },
-          out: { type: 'string', default: 'data/testbed/set' },
-          work: { type: 'string', default: 'out/testbed' },
-          cache: { type: 'string', default: 'out/testbed-media' },
+          out: { type: 'string', default: 'out/testbed/set' },
+          work: { type: 'string', default: 'out/testbed/sessions' },
+          cache: { type: 'string', default: 'out/testbed/media' },
           wire: { type: 'string', default: 'auto' },
           'no-validate': { type: 'boolean', default: false },
           'keep-failed': { type: 'boolean', default: false },

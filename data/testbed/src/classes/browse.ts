@@ -37,7 +37,7 @@ export const browse: TrafficClass = {
     const html: Record<string, string> = {};
     const shared = assets(rng, files, 'common', others, { css: [1, 3], js: [1, 4], font: [0, 2], img: [1, 3] });
     const pages = Array.from({ length: rng.integer(2, 3) }, (_, p): Page => {
-      const own = assets(rng, files, `p${p}`, others, { css: [0, 1], js: [0, 2], font: [0, 0], img: [3, 9] });
+      const own = assets(rng, files, `p${p}`, others, { css: [0, 1], js: [0, 2], font: [0, 0], img: [3, 8] });
       const path = `/page${p}.html`;
       html[path] = document(`Page ${p}`, [...shared, ...own], rng.size(3000, 20_000));
       return {
@@ -97,7 +97,7 @@ const SIZES: Record<keyof Counts, [number, number]> = {
   css: [2000, 18_000],
   js: [3000, 35_000],
   font: [10_000, 25_000],
-  img: [1500, 25_000],
+  img: [1500, 20_000],
 };
 
 /** Draws some assets, on hosts of their own kind. */

@@ -12,7 +12,7 @@ export function requestHeaders(rng: Random, accept: string, cookieLow: number, c
     'accept-encoding': 'identity',
   };
   const cookie = rng.integer(cookieLow, cookieHigh);
-  if (cookie > 0) headers.cookie = `session=${rng.token(cookie)}`;
+  if (cookie > 0) headers.cookie = `session=${'x'.repeat(cookie)}`;
   return headers;
 }
 
@@ -35,12 +35,12 @@ export function drawBudget(rng: Random, long: boolean, segmentSeconds: number): 
     return {
       topRung: rng.integer(6, 7),
       watchSegments: 999,
-      watchBytes: rng.integer(9_700_000, 10_500_000),
+      watchBytes: rng.integer(9_800_000, 10_300_000),
       bufferSeconds: rng.uniform(30, 45),
     };
   const bufferSeconds = rng.uniform(2, 3.5) * segmentSeconds;
   const watchSegments = Math.ceil(bufferSeconds / segmentSeconds) + rng.integer(2, 6);
-  const wanted = rng.size(150_000, 700_000) / (watchSegments * segmentSeconds);
+  const wanted = rng.size(130_000, 560_000) / (watchSegments * segmentSeconds);
   const topRung = Math.max(0, LADDER.findLastIndex((kbit) => (kbit * 1000) / 8 <= wanted * 1.2));
   return { topRung, watchSegments, watchBytes: 3_000_000, bufferSeconds };
 }

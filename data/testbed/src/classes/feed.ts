@@ -22,7 +22,7 @@ export const feed: TrafficClass = {
     const avatars = Array.from({ length: rng.integer(2, 6) }, (_, i) => add(`/avatar/${i}.jpg`, rng.size(1500, 5000)));
     const pages = Array.from({ length: rng.integer(3, 5) }, (_, p): FeedPage => ({
       posts: add(`/api/posts-${p}.json`, rng.size(3000, 14000)),
-      pictures: Array.from({ length: rng.integer(3, 7) }, (_, i) => add(`/img/${p}-${i}.jpg`, rng.size(5000, 45000))),
+      pictures: Array.from({ length: rng.integer(3, 6) }, (_, i) => add(`/img/${p}-${i}.jpg`, rng.size(5000, 38000))),
       ...(rng.chance(0.15) && { clip: add(`/clip/${p}.mp4`, rng.size(60_000, 150_000)) }),
       lookSeconds: rng.exponential(1.6, 0.4, 5),
       flickSeconds: rng.chance(0.2) ? rng.uniform(0.15, 0.6) : 0,

@@ -19,7 +19,7 @@ export const live: TrafficClass = {
     const title = rng.pick(media.titles);
     const [host, audioHost] = rng.sample(names, 2);
     const segments = rng.integer(3, 8);
-    const wanted = rng.size(120_000, 700_000) / (segments * LIVE_SECONDS);
+    const wanted = rng.size(100_000, 560_000) / (segments * LIVE_SECONDS);
     const topRung = long ? 7 : Math.max(0, LADDER.findLastIndex((kbit) => (kbit * 1000) / 8 <= wanted * 1.2));
     return {
       title: title.name,

@@ -18,7 +18,7 @@ export const progressive: TrafficClass = {
     const { path, bytes } = title.progressive[topRung];
     const bytesPerSecond = bytes / 64;
     const visits: ProgressiveScript['visits'] = [];
-    const target = long ? watchBytes : Math.round(bytesPerSecond * watchSegments * 1.4);
+    const target = long ? watchBytes : Math.round(bytesPerSecond * watchSegments * 1.1);
     const count = rng.pick([1, 1, 2, 3]);
     for (let i = 0, left = target; i < count && left > 50_000; i++) {
       const share = i === count - 1 ? left : Math.round(left * rng.uniform(0.3, 0.7));

@@ -12,7 +12,7 @@ export const tlsconf: TrafficClass = {
   tuning: { clientWindow: 2 ** 23, serverWindow: 2 ** 21, serverMtu: 1412 },
   description: 'aiortc at both ends, all media relayed by coturn over TLS (TURN, RFC 8656), signalling over HTTPS',
 
-  plan: (input) => planCall(input, 0.75),
+  plan: (input) => planCall(input, 0.4),
 
   serve: (session) => serveCall(session, TURN_PORT),
 

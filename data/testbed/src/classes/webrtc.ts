@@ -33,7 +33,7 @@ export function planCall({ rng, names, conditions }: PlanInput, pictures: number
     host, helper, width, height,
     talkSeconds: talkSeconds(rng),
     video: rng.chance(pictures),
-    fps: rng.pick([8, 10, 12, 15]),
+    fps: rng.pick([5, 8, 10]),
     noise: rng.uniform(0.5, 4),
     spurtSeconds: rng.uniform(3, 8),
     rosterBytes: rng.size(500, 9000),
@@ -41,7 +41,7 @@ export function planCall({ rng, names, conditions }: PlanInput, pictures: number
   }; // prettier-ignore
 }
 
-const talkSeconds = (rng: Random): number => rng.exponential(0.8, 0, 15) + 4.4;
+const talkSeconds = (rng: Random): number => rng.exponential(0.5, 0, 15) + 4.3;
 
 /** Starts the other party; returns what the caller is told beside the script. */
 export async function serveCall(session: Session, tlsPort?: number): Promise<void> {
@@ -71,7 +71,7 @@ export const webrtc: TrafficClass = {
   tuning: { clientWindow: 2 ** 23, serverWindow: 2 ** 21, serverMtu: 1500 },
   description: 'aiortc at both ends (ICE, DTLS, SRTP, Opus, VP8 with congestion control), coturn for STUN',
 
-  plan: (input) => planCall(input, 0.75),
+  plan: (input) => planCall(input, 0.65),
 
   serve: (session) => serveCall(session),
 

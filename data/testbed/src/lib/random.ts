@@ -16,8 +16,6 @@ export interface Random {
   sample<T>(list: readonly T[], count: number): T[];
   /** True with probability p. */
   chance(p: number): boolean;
-  /** `count` characters that look like a token. */
-  token(count: number): string;
   /** An independent stream with a name. */
   child(name: string): Random;
 }
@@ -47,14 +45,10 @@ export function random(seed: string): Random {
       return taken;
     },
     chance: (p) => next() < p,
-    token: (count) =>
-      Array.from({ length: count }, () => ALPHABET[Math.floor(next() * ALPHABET.length)]).join(''),
     child: (name) => random(`${seed}/${name}`),
   };
   return rng;
 }
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** 32-bit FNV-1a of a text. */
 function hash(text: string): number {
