@@ -36,13 +36,24 @@ export interface DecodeJob {
 }
 
 /** How a trace under way is watched and stopped. */
-export interface DecodeHooks {
+export interface TraceHooks {
   onFrame?: (frame: Frame, prompt: boolean) => void;
   /** Asked between packets and every few hundred tokens. */
   aborted?: () => boolean;
+  onTokens?: (drawn: number, packets: number) => void;
+}
+
+export interface DecodeHooks extends TraceHooks {
   /** Awaited every 50 ms or so, so that others get their turn. */
   pause?: () => Promise<void>;
-  onTokens?: (drawn: number, packets: number) => void;
+}
+
+/** What a trace under way waits for: its model is to read a token. The same object every time. */
+export interface StepRequest<State> {
+  state: State;
+  token: number;
+  /** Where the scores of the next token go. */
+  logits: Float32Array;
 }
 
 /**
@@ -60,19 +71,20 @@ export function impossibleIds(logitsLength: number, endOfText: boolean): number[
 const HOPELESS_SKIPS = 3;
 
 /**
- * Draws one trace. Depends on the job only, not on what is drawn beside it.
+ * Draws one trace, stopping at every token that the model is to read: whoever runs it decides when and with which others
+ * ({@link decodeTrace}, {@link decodeTraces}). Depends on the job only, not on what is drawn beside it.
  *
  * With `tries` above 1 a packet is a transaction: the model's state at its beginning is kept, and a run of tokens that
  * does not decode is forgotten and drawn again from there. After `tries` of them the packet is counted as skipped and
  * the next is drawn from the same place. With `tries` 1, and where the likeliest token is always taken, a refused run
  * stays in the sequence that the model goes on from.
  */
-export async function decodeTrace<State>(
+export function* drawTrace<State>(
   stepper: Stepper<State>,
   job: DecodeJob,
   start: PromptState<State>,
-  hooks: DecodeHooks = {},
-): Promise<GeneratedTrace> {
+  hooks: TraceHooks = {},
+): Generator<StepRequest<State>, GeneratedTrace, void> {
   const rng = new Rng(job.seed).split(`trace/${job.label}/${job.index}`);
   const draw = rng.split('tokens');
   const state = stepper.copyState(start.state);
@@ -102,7 +114,7 @@ export async function decodeTrace<State>(
   const begun = new Set<number>();
   let skippedInARow = 0;
   let stopped: StopReason | undefined;
-  let pausedAt = Date.now();
+  const request = { state, token: 0, logits };
   while (stopped === undefined) {
     const context = { seen, position: run.position };
     mask(logits, context);
@@ -150,16 +162,11 @@ export async function decodeTrace<State>(
     else if (boundary ? skippedInARow >= HOPELESS_SKIPS : report.tries >= mostRuns) stopped = 'unusable';
     else if ((outcome || report.tokens % 256 === 0) && hooks.aborted?.()) stopped = 'aborted';
     else if (!takenBack) {
-      stepper.step(state, token, logits);
+      request.token = token;
+      yield request;
       if (token === PKT) boundary?.save(state, logits, seen, run.position);
     }
-    if (report.tokens % 64 === 0) {
-      hooks.onTokens?.(report.tokens, report.packets);
-      if (hooks.pause && Date.now() - pausedAt > 50) {
-        await hooks.pause();
-        pausedAt = Date.now();
-      }
-    }
+    if (report.tokens % 64 === 0) hooks.onTokens?.(report.tokens, report.packets);
   }
   const rest = run.end();
   if (rest?.ok) {
@@ -170,4 +177,109 @@ export async function decodeTrace<State>(
   hooks.onTokens?.(report.tokens, report.packets);
   report.stopped = stopped;
   return collector.trace;
+}
+
+/** Tokens between two looks at the clock. */
+const LOOK = 64;
+
+/** {@link drawTrace} from beginning to end. */
+export async function decodeTrace<State>(
+  stepper: Stepper<State>,
+  job: DecodeJob,
+  start: PromptState<State>,
+  hooks: DecodeHooks = {},
+): Promise<GeneratedTrace> {
+  const trace = drawTrace(stepper, job, start, hooks);
+  const pause = pacer(hooks.pause);
+  for (let tokens = 1; ; tokens++) {
+    const { done, value } = trace.next();
+    if (done) return value;
+    stepper.step(value.state, value.token, value.logits);
+    if (tokens % LOOK === 0) await pause();
+  }
+}
+
+/**
+ * Several traces together, each token of all of them in one call of the model: the same traces as one by one, because a
+ * stepper with `stepMany` computes each sequence as if it were alone.
+ *
+ * @param next the next trace to draw, undefined when there is none left; asked for as places come free.
+ * @param together places.
+ */
+export async function decodeTraces<State>(
+  stepper: Stepper<State> & Required<Pick<Stepper<State>, 'stepMany'>>,
+  next: () => { job: DecodeJob; hooks?: TraceHooks } | undefined,
+  start: PromptState<State>,
+  together: number,
+  onTrace: (trace: GeneratedTrace) => void,
+  pauseWith?: () => Promise<void>,
+): Promise<void> {
+  const running: Generator<StepRequest<State>, GeneratedTrace, void>[] = [];
+  const pause = pacer(pauseWith);
+  let left = true;
+  for (let tokens = 0; ;) {
+    const states: State[] = [];
+    const read: number[] = [];
+    const logits: Float32Array[] = [];
+    for (let i = 0; i < together; i++) {
+      while (running.length <= i && left) {
+        const more = next();
+        if (more) running.push(drawTrace(stepper, more.job, start, more.hooks));
+        else left = false;
+      }
+      if (running.length <= i) break;
+      const { done, value } = running[i].next();
+      if (done) {
+        onTrace(value);
+        running.splice(i--, 1);
+        continue;
+      }
+      states.push(value.state);
+      read.push(value.token);
+      logits.push(value.logits);
+    }
+    if (states.length === 0) return;
+    stepper.stepMany(states, read, logits);
+    tokens += states.length;
+    if (tokens >= LOOK) {
+      tokens = 0;
+      await pause();
+    }
+  }
+}
+
+/** Calls `pause` where the last time is 50 ms ago. */
+function pacer(pause: (() => Promise<void>) | undefined): () => Promise<void> | undefined {
+  let pausedAt = Date.now();
+  return () => {
+    if (!pause || Date.now() - pausedAt <= 50) return undefined;
+    return pause().then(() => {
+      pausedAt = Date.now();
+    });
+  };
+}
+
+/** Draws all that `next` gives: together where the stepper can, else one after the other. */
+export async function drawAll<State>(
+  stepper: Stepper<State>,
+  next: () => { job: DecodeJob; hooks: TraceHooks } | undefined,
+  start: PromptState<State>,
+  together: number,
+  onTrace: (trace: GeneratedTrace) => void,
+  pause?: () => Promise<void>,
+): Promise<void> {
+  const { stepMany } = stepper;
+  if (stepMany && together > 1) {
+    await decodeTraces(
+      stepper as Parameters<typeof decodeTraces<State>>[0],
+      next,
+      start,
+      together,
+      onTrace,
+      pause,
+    );
+    return;
+  }
+  for (let one = next(); one; one = next())
+    onTrace(await decodeTrace(stepper, one.job, start, { ...one.hooks, pause }));
 }

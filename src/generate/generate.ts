@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os';
 import type { Frame } from '../capture/frame';
 import { NetssmError } from '../util';
 import type { OnProgress } from '../util';
-import { decodeTrace } from './decode';
-import type { DecodeHooks } from './decode';
+import { drawAll } from './decode';
+import type { TraceHooks } from './decode';
 import type { LoadedModel } from './model';
+import { NativeStepper } from './nativeStepper';
 import { buildPrompt } from './prompt';
 import { readPrompt } from './promptState';
 import { validateSampling } from './sampling';
@@ -14,7 +15,7 @@ import type { TraceSpec } from './spec';
 import type { GeneratedTrace } from './trace';
 import { runInWorkers, workerScript } from './workers';
 
-/** A packet, the moment it is there. With several jobs the traces' packets come interleaved. */
+/** A packet, the moment it is there. The packets of several traces come interleaved. */
 export interface PacketEvent {
   /** Index of the trace. */
   trace: number;
@@ -83,13 +84,20 @@ export async function generateTraces(request: GenerateRequest): Promise<Generate
     onPrompt: progress.prompt,
   });
   if (!start) return [];
-  const jobs = Math.min(count, request.jobs ?? availableParallelism());
-  const script = jobs > 1 && model.files ? workerScript() : undefined;
-  if (script && model.files) {
-    const { files } = model;
+  const { stepper, files } = model;
+  const native = stepper instanceof NativeStepper ? stepper : undefined;
+  // A model that the caches hold is fastest with a thread a trace. The weights of a larger one come from memory for
+  // every token: better for all traces at once, by the threads of the library.
+  const most = native && native.bytes.weights > IN_CACHE ? 1 : Infinity;
+  const jobs = Math.min(count, request.jobs ?? availableParallelism(), most);
+  const script = jobs > 1 && files ? workerScript() : undefined;
+  const together = native ? placesFor(native.bytes.state, Math.ceil(count / (script ? jobs : 1))) : 1;
+  if (script && files) {
     return runInWorkers({
       script,
       files,
+      decoder: native?.id,
+      together,
       spec,
       start,
       count,
@@ -100,15 +108,30 @@ export async function generateTraces(request: GenerateRequest): Promise<Generate
     });
   }
   const traces: GeneratedTrace[] = [];
-  for (let index = 0; index < count && !signal?.aborted; index++) {
-    const hooks: DecodeHooks = {
-      ...watch,
-      onTokens: (tokens, packets) => progress.update(index, tokens, packets),
-      onFrame: onPacket && ((frame, prompt) => onPacket({ trace: index, frame, prompt })),
+  let index = 0;
+  const next = () => {
+    if (index === count || watch.aborted()) return undefined;
+    const trace = index++;
+    const hooks: TraceHooks = {
+      aborted: watch.aborted,
+      onTokens: (tokens, packets) => progress.update(trace, tokens, packets),
+      onFrame: onPacket && ((frame, prompt) => onPacket({ trace, frame, prompt })),
     };
-    traces.push(await decodeTrace(model.stepper, toJob(spec, index, model.layout), start, hooks));
-  }
-  return traces;
+    return { job: toJob(spec, trace, model.layout), hooks };
+  };
+  await drawAll(stepper, next, start, together, (trace) => traces.push(trace), watch.pause);
+  return traces.sort((a, b) => a.index - b.index);
+}
+
+/** Packed weights up to this size stay in the caches of a core while others work. */
+const IN_CACHE = 16 << 20;
+/** Traces drawn together; more do not make the products faster. */
+const MOST_TOGETHER = 32;
+/** What their states, each kept twice and once spare, may take. */
+const STATE_MEMORY = 2 ** 30;
+
+function placesFor(stateBytes: number, wanted: number): number {
+  return Math.max(1, Math.min(wanted, MOST_TOGETHER, Math.floor(STATE_MEMORY / (3 * stateBytes))));
 }
 
 function toSpec(request: GenerateRequest): TraceSpec {

@@ -2,6 +2,7 @@ export * from './collector';
 export * from './decode';
 export * from './generate';
 export * from './model';
+export * from './nativeStepper';
 export * from './packetRun';
 export * from './processors';
 export * from './prompt';

@@ -4,6 +4,8 @@ import type { MambaConfig, Weights } from '../model';
 import { getLayout, loadTiming, loadVocabulary } from '../tokens';
 import type { ChecksumOption, Layout, Timing, Vocabulary } from '../tokens';
 import { NetssmError, projectRoot, readJson } from '../util';
+import { packStepper } from './nativeStepper';
+import type { WeightFormat } from './nativeStepper';
 import type { Stepper } from './stepper';
 
 /** The parts of netssm.json that generation needs; the rest is kept as it is. */
@@ -33,6 +35,16 @@ export interface LoadedModel {
   files?: { config: MambaConfig; weights: Weights };
 }
 
+export interface LoadOptions {
+  /**
+   * Who computes: `native` (the compiled decoder), `loops` (plain TypeScript, the same numbers within rounding), or
+   * `auto`, the default: native where it is available and NETSSM_ENGINE does not name another engine.
+   */
+  engine?: 'auto' | 'native' | 'loops';
+  /** How the native decoder keeps its matrices. Default float32; `bf16` and `int8` are faster and change the samples. */
+  weights?: WeightFormat;
+}
+
 /** Where the model that ships with the package is. */
 export const DEMO_MODEL_DIR = join(projectRoot, 'data', 'models', 'demo');
 
@@ -41,9 +53,10 @@ export const DEMO_MODEL_DIR = join(projectRoot, 'data', 'models', 'demo');
  * `demo` is the one that ships with the package.
  *
  * @throws NetssmError `model_missing`, `model_incomplete` naming the files, `vocab_mismatch`, and what the files' own
- *   readers throw (`config_invalid`, `safetensors_invalid`, `weights_mismatch`, `tokenizer_unusable` ...).
+ *   readers throw (`config_invalid`, `safetensors_invalid`, `weights_mismatch`, `tokenizer_unusable` ...);
+ *   `native_...` where the native decoder is asked for by name and cannot be had.
  */
-export async function loadModel(nameOrDir: string): Promise<LoadedModel> {
+export async function loadModel(nameOrDir: string, options: LoadOptions = {}): Promise<LoadedModel> {
   const dir = nameOrDir === 'demo' && !existsSync('demo') ? DEMO_MODEL_DIR : nameOrDir;
   if (!existsSync(dir)) {
     throw new NetssmError('model_missing', `there is no model in ${dir}`, {
@@ -66,7 +79,7 @@ export async function loadModel(nameOrDir: string): Promise<LoadedModel> {
   }
   const card = readJson<GenerationCard>(join(dir, 'netssm.json'));
   const vocabulary = loadVocabulary(join(dir, 'tokenizer.json'));
-  const { derivedSizes, loadModelFiles, StepModel } = await import('../model/index.js');
+  const { derivedSizes, loadModelFiles } = await import('../model/index.js');
   const { config, weights } = loadModelFiles(dir);
   const { padded_vocab_size } = derivedSizes(config);
   if (config.vocab_size !== vocabulary.size) {
@@ -87,7 +100,34 @@ export async function loadModel(nameOrDir: string): Promise<LoadedModel> {
     timing: existsSync(timingPath) ? loadTiming(timingPath) : undefined,
     card,
     logitsLength: padded_vocab_size,
-    stepper: new StepModel(config, weights) as Stepper,
+    stepper: await openStepper(config, weights, options),
     files: { config, weights },
   };
+}
+
+/** The fastest stepper that the options and this machine allow. */
+export async function openStepper(
+  config: MambaConfig,
+  weights: Weights,
+  { engine = 'auto', weights: format }: LoadOptions = {},
+): Promise<Stepper> {
+  const named = process.env.NETSSM_ENGINE;
+  const other = named !== undefined && named !== '' && named !== 'auto' && named !== 'native';
+  if (engine === 'native' || (engine === 'auto' && !other)) {
+    const { loadNative, nativeFailure } = await import('../tensor/native/index.js');
+    const library = await loadNative();
+    if (library) return (await packStepper(library, config, weights, { format })) as Stepper;
+    const failure = nativeFailure();
+    if (engine === 'native' && failure) throw failure;
+    warnOnce(`${failure?.message ?? ''}. ${failure?.hint ?? ''}`);
+  }
+  const { StepModel } = await import('../model/index.js');
+  return new StepModel(config, weights) as Stepper;
+}
+
+let warned = false;
+function warnOnce(reason: string): void {
+  if (!warned)
+    process.stderr.write(`warning: native decoder not available, the plain loops are used: ${reason}\n`);
+  warned = true;
 }

@@ -1,30 +1,52 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { StepModel } from '../model';
-import { decodeTrace } from './decode';
+import { NetssmError } from '../util';
+import { drawAll } from './decode';
+import type { TraceHooks } from './decode';
 import { toJob } from './spec';
 import type { Stepper } from './stepper';
-import type { FromWorker, ToWorker, WorkerStart } from './workers';
+import type { FromWorker, WorkerStart } from './workers';
 
-// The thread that runInWorkers starts: draws the traces it is told to, one at a time.
-const { config, weights, spec, start, packets, control } = workerData as WorkerStart;
-const port = parentPort!;
-const send = (message: FromWorker) => port.postMessage(message);
+// The thread that runInWorkers starts: draws traces, some at a time, until none is left.
+const { config, weights, decoder, together, count, spec, start, packets, control } =
+  workerData as WorkerStart;
+const send = (message: FromWorker) => parentPort!.postMessage(message);
+const aborted = () => Atomics.load(control, 0) !== 0;
 
-const stepper = new StepModel(config, weights) as Stepper;
+async function openStepper(): Promise<Stepper> {
+  if (decoder === undefined) {
+    const { StepModel } = await import('../model/index.js');
+    return new StepModel(config, weights) as Stepper;
+  }
+  const { loadNative, nativeFailure } = await import('../tensor/native/index.js');
+  const { attachStepper } = await import('./nativeStepper.js');
+  const library = await loadNative();
+  if (!library) throw nativeFailure() ?? new NetssmError('native_load', 'no native library in this thread');
+  // The threads that draw keep the cores busy by themselves.
+  return attachStepper(library, config, decoder, false) as Stepper;
+}
 
-port.on('message', ({ run: index }: ToWorker) => {
+function next() {
+  if (aborted()) return undefined;
+  const index = Atomics.add(control, 1, 1);
+  if (index >= count) return undefined;
   let told = 0;
-  void decodeTrace(stepper, toJob(spec, index), start, {
-    aborted: () => Atomics.load(control, 0) !== 0,
+  const hooks: TraceHooks = {
+    aborted,
     onFrame: packets ? (frame, prompt) => send({ packet: { trace: index, frame, prompt } }) : undefined,
     onTokens: (tokens, done) => {
       if (Date.now() - told < 100) return;
       told = Date.now();
       send({ index, tokens, packets: done });
     },
-  }).then((trace) => {
-    send({ index, tokens: trace.report.tokens, packets: trace.report.packets });
-    send({ trace });
-  });
-});
-send({ ready: true });
+  };
+  return { job: toJob(spec, index), hooks };
+}
+
+void openStepper()
+  .then((stepper) =>
+    drawAll(stepper, next, start, together, (trace) => {
+      send({ index: trace.index, tokens: trace.report.tokens, packets: trace.report.packets });
+      send({ trace });
+    }),
+  )
+  .then(() => send({ done: true }));

@@ -12,24 +12,27 @@ import type { GeneratedTrace } from './trace';
 export interface WorkerStart {
   config: MambaConfig;
   weights: Weights;
+  /** Number of the native decoder's packed weights; undefined: the plain loops. */
+  decoder: number | undefined;
+  /** Traces that a worker draws at once. */
+  together: number;
+  /** Traces in all. */
+  count: number;
   spec: TraceSpec;
   /** After the prompt. */
   start: PromptState<unknown>;
   /** Whether packets are wanted as they come. */
   packets: boolean;
-  /** Shared: element 0 is set when all shall stop. */
+  /** Shared: element 0 is set when all shall stop, element 1 is the next trace that nobody draws yet. */
   control: Int32Array;
 }
 
-/** Main thread to worker: draw this trace. */
-export type ToWorker = { run: number };
-
 /** Worker to main thread. */
 export type FromWorker =
-  | { ready: true }
   | { packet: PacketEvent }
   | { index: number; tokens: number; packets: number }
-  | { trace: GeneratedTrace };
+  | { trace: GeneratedTrace }
+  | { done: true };
 
 /** The compiled worker: beside this file, or in dist/ when run from the sources. Undefined: not built. */
 export function workerScript(): string | undefined {
@@ -41,6 +44,8 @@ export function workerScript(): string | undefined {
 export interface WorkerRun {
   script: string;
   files: { config: MambaConfig; weights: Weights };
+  decoder?: number;
+  together?: number;
   spec: TraceSpec;
   start: PromptState<unknown>;
   count: number;
@@ -52,19 +57,22 @@ export interface WorkerRun {
 
 /** Draws `count` traces in `jobs` threads; the weights are in memory once. */
 export async function runInWorkers(run: WorkerRun): Promise<GeneratedTrace[]> {
-  const { count, signal } = run;
+  const { count, signal, decoder } = run;
   if (signal?.aborted) return [];
-  const control = new Int32Array(new SharedArrayBuffer(4));
+  const control = new Int32Array(new SharedArrayBuffer(8));
   const data: WorkerStart = {
     config: run.files.config,
-    weights: shareWeights(run.files.weights),
+    // The decoder's are packed already.
+    weights: decoder === undefined ? shareWeights(run.files.weights) : {},
+    decoder,
+    together: run.together ?? 1,
+    count,
     spec: run.spec,
     start: run.start,
     packets: run.onPacket !== undefined,
     control,
   };
   const traces: GeneratedTrace[] = [];
-  let next = 0;
   const abort = () => Atomics.store(control, 0, 1);
   signal?.addEventListener('abort', abort);
   const workers = Array.from({ length: run.jobs }, () => new Worker(run.script, { workerData: data }));
@@ -73,17 +81,11 @@ export async function runInWorkers(run: WorkerRun): Promise<GeneratedTrace[]> {
       workers.map(
         (worker) =>
           new Promise<void>((resolve, reject) => {
-            const giveNext = () => {
-              if (next >= count || signal?.aborted) resolve();
-              else worker.postMessage({ run: next++ } satisfies ToWorker);
-            };
             worker.on('message', (message: FromWorker) => {
               if ('packet' in message) run.onPacket?.(message.packet);
               else if ('index' in message) run.onTokens(message.index, message.tokens, message.packets);
-              else {
-                if ('trace' in message) traces.push(message.trace);
-                giveNext();
-              }
+              else if ('trace' in message) traces.push(message.trace);
+              else resolve();
             });
             worker.on('error', (cause: Error) =>
               reject(
