@@ -11,7 +11,7 @@ export interface RewrittenFrames {
 }
 
 /** A network as `192.168.7.0/24` writes it. */
-interface Subnet {
+export interface Subnet {
   text: string;
   /** 4 or 6. */
   version: 4 | 6;

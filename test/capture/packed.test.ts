@@ -201,7 +201,9 @@ describe('streams', () => {
       expect(run(Uint8Array.of())).toBe('capture_empty (standard input) is empty (0 bytes)');
       const path = join(folder, 'stdin.pcap');
       writeFileSync(path, file);
-      const shell = spawnSync('sh', ['-c', `"${process.execPath}" -e '${program}' < "${path}"`], {
+      const script = join(folder, 'stdin.cjs');
+      writeFileSync(script, program);
+      const shell = spawnSync('sh', ['-c', `"${process.execPath}" "${script}" < "${path}"`], {
         encoding: 'utf8',
       });
       expect(shell.stdout.trim()).toBe('2 2');

@@ -92,7 +92,8 @@ describe('a thousand training steps', () => {
       const { before, after } = JSON.parse(stdout) as { before: Memory; after: Memory };
       expect(after.numTensors).toBe(before.numTensors);
       expect(after.numDataBuffers).toBe(before.numDataBuffers);
-      expect((after.rss - before.rss) / 2 ** 20, 'MB').toBeLessThan(15);
+      // Code and heap of the runtime itself settle by up to 20 MB; a leak of one 32 kB buffer a step would be 31 MB.
+      expect((after.rss - before.rss) / 2 ** 20, 'MB').toBeLessThan(30);
     },
   );
 });
