@@ -97,6 +97,8 @@ inline const int32_t* params(const Napi::CallbackInfo& info) { return info.Env()
 void addConvolutions(Napi::Env env, Napi::Object exports);
 // Adds the functions of binding_layers.cpp.
 void addLayers(Napi::Env env, Napi::Object exports);
+// Adds the functions of binding_scan.cpp.
+void addScans(Napi::Env env, Napi::Object exports);
 // Adds the class of binding_decoder.cpp.
 void addDecoder(Napi::Env env, Napi::Object exports);
 

@@ -268,6 +268,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("gather", gather);
   addConvolutions(env, exports);
   addLayers(env, exports);
+  addScans(env, exports);
   addDecoder(env, exports);
   exports.Set("threads", Napi::Function::New(env, threads, "threads"));
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));

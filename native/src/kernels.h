@@ -5,6 +5,7 @@
 
 #include "decoder.h"
 #include "layers.h"
+#include "scan.h"
 
 namespace netssm {
 
@@ -98,6 +99,8 @@ struct Kernels {
   int64_t (*decoderPack)(DecoderWeights& w, const float* const* tensors);
   int64_t (*decoderWorkspace)(const DecoderSizes&, int64_t rows);
   void (*decoderRun)(const DecoderWeights&, const DecoderCall&);
+  void (*scanForward)(const Scan&, const ScanForward&);
+  void (*scanBackward)(const Scan&, const ScanBackward&);
 };
 
 const Kernels* kernelsAvx512();

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -62,3 +63,5 @@ void testConv(Random& r);
 void testCausal(Random& r);
 void testResize(Random& r);
 void testLayers(Random& r);
+void testDecoder(Random& r);
+void testScan(Random& r);

@@ -287,6 +287,8 @@ void all(unsigned seed) {
     with(test);
   testNotNumbers();
   with(testLayers);
+  with(testDecoder);
+  with(testScan);
 }
 
 }  // namespace

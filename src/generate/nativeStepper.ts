@@ -150,11 +150,12 @@ export async function packStepper(
       hint: `Formats: ${WEIGHT_FORMATS.join(', ')}.`,
       exitCode: 2,
     });
-  const { d_inner, nheads, padded_vocab_size } = derivedSizes(config);
-  const { d_state, d_conv, ngroups } = config.ssm_cfg;
+  const { d_inner, nheads, dt_rank, padded_vocab_size } = derivedSizes(config);
+  const { layer, d_state, d_conv } = config.ssm_cfg;
+  const ngroups = config.ssm_cfg.layer === 'Mamba2' ? config.ssm_cfg.ngroups : 1;
   const { d_model, n_layer } = config;
   const sizes = [
-    2,
+    layer === 'Mamba1' ? 1 : 2,
     format,
     d_model,
     n_layer,
@@ -164,7 +165,7 @@ export async function packStepper(
     d_conv,
     nheads,
     ngroups,
-    0,
+    dt_rank,
   ];
   // The library's order: embedding and last norm, then layer by layer as the network has them.
   const names = parameterShapes(config).map(([name]) => name);

@@ -4,7 +4,7 @@ import { NetssmError } from '../util';
 import type { MambaConfig } from './config';
 import { disposeStates, forward, zeroStates } from './lm';
 import { nextTokenLoss } from './loss';
-import type { LayerState } from './mamba2';
+import type { LayerState } from './layer';
 import type { Params } from './params';
 
 /** Options of {@link chunkedLossAndGradients}. */

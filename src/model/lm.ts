@@ -1,8 +1,10 @@
 import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { embedding, linear, rmsNorm, type TF } from '../tensor';
 import { NetssmError } from '../util';
-import { derivedSizes, type MambaConfig } from './config';
-import { makePlan, mixer, type LayerState, type MixerParams, type Scan } from './mamba2';
+import { derivedSizes, stateShapes, type MambaConfig } from './config';
+import { makePacking, type LayerState, type Scan } from './layer';
+import { mamba1Mixer, type Mamba1Params } from './mamba1';
+import { makePlan, mamba2Mixer, type Mamba2Params } from './mamba2';
 import type { Params } from './params';
 
 /** Options of {@link forward}. */
@@ -11,7 +13,7 @@ export interface ForwardOptions {
   states?: LayerState[];
   /** int32 [B, L], 1 where a new packed sequence begins: state and convolution are reset there. */
   starts?: Tensor2D;
-  /** `sequential` is the slow definition, for comparisons. */
+  /** Which form of the operator; default `auto`. */
   scan?: Scan;
 }
 
@@ -45,7 +47,7 @@ export function forward(
   return tf.tidy(() => {
     const [B, L] = tokens.shape;
     const table = params['backbone.embedding.weight'] as Tensor2D; // [V, D]
-    const plan = makePlan(tf, config, B, L, starts);
+    const mix = mixers(tf, config, B, L, starts, scan);
     const norm = (x: Tensor3D, name: string) =>
       tf.reshape(
         rmsNorm(tf, tf.reshape(x, [B * L, config.d_model]) as Tensor2D, params[name] as never),
@@ -55,15 +57,8 @@ export function forward(
     const out: LayerState[] = [];
     for (let i = 0; i < config.n_layer; i++) {
       const layer = `backbone.layers.${i}.`;
-      const { out: y, state } = mixer(
-        tf,
-        config,
-        mixerParams(params, `${layer}mixer.`),
-        norm(x, `${layer}norm.weight`),
-        plan,
-        states?.[i],
-        scan,
-      );
+      const own = mixerParams(params, `${layer}mixer.`);
+      const { out: y, state } = mix(own, norm(x, `${layer}norm.weight`), states?.[i]);
       x = tf.add(x, y);
       out.push(state);
     }
@@ -73,13 +68,24 @@ export function forward(
   }) as unknown as ForwardResult;
 }
 
+/** The mixer of the config's layer type, with what all layers of a batch share made once. */
+function mixers(tf: TF, config: MambaConfig, B: number, L: number, starts?: Tensor2D, scan?: Scan) {
+  if (config.ssm_cfg.layer === 'Mamba1') {
+    const packed = starts && makePacking(tf, config, starts);
+    return (params: object, u: Tensor3D, state?: LayerState) =>
+      mamba1Mixer(tf, config, params as Mamba1Params, u, packed, state, scan);
+  }
+  const plan = makePlan(tf, config, B, L, starts);
+  return (params: object, u: Tensor3D, state?: LayerState) =>
+    mamba2Mixer(tf, config, params as Mamba2Params, u, plan, state, scan);
+}
+
 /** The state before the first token of B rows. */
 export function zeroStates(tf: TF, config: MambaConfig, B: number): LayerState[] {
-  const { d_conv, headdim, d_state } = config.ssm_cfg;
-  const { nheads, conv_dim } = derivedSizes(config);
+  const { conv, ssm } = stateShapes(config);
   return Array.from({ length: config.n_layer }, () => ({
-    conv: tf.zeros([B, d_conv - 1, conv_dim]) as LayerState['conv'],
-    ssm: tf.zeros([B, nheads, headdim, d_state]) as LayerState['ssm'],
+    conv: tf.zeros([B, conv[0], conv[1]]) as LayerState['conv'],
+    ssm: tf.zeros([B, ...ssm]),
   }));
 }
 
@@ -91,18 +97,10 @@ export function disposeStates(states: readonly LayerState[]): void {
   }
 }
 
-function mixerParams(params: Params, prefix: string): MixerParams {
-  const names = [
-    'in_proj.weight',
-    'conv1d.weight',
-    'conv1d.bias',
-    'dt_bias',
-    'A_log',
-    'D',
-    'norm.weight',
-    'out_proj.weight',
-  ];
-  return Object.fromEntries(names.map((name) => [name, params[prefix + name]])) as unknown as MixerParams;
+/** The parameters below a prefix, without it. */
+function mixerParams(params: Params, prefix: string): object {
+  const own = Object.entries(params).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
 function checkShapes(config: MambaConfig, params: Params, states?: LayerState[]): void {

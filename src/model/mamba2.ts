@@ -10,22 +10,16 @@
  *   Bm, Cm     the paper's B_t and C_t (B is the batch here)
  *
  * The operator is y_t = C_t^T h_t + D x_t with h_t = exp(dt_t A) h_{t-1} + dt_t x_t B_t^T, h a [P, N] matrix per head.
- * `ssdSequential` is that sentence, `ssdChunked` the same in matrix products, `StepModel` (step.ts) one token at a time.
+ * `ssdSequential` is that sentence, `ssdChunked` the same in matrix products, `ssdScan` (tensor/) the same in one kernel,
+ * `StepModel` (step.ts) one token at a time.
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
-import { causalConv1d, linear, rmsNorm, silu, type TF } from '../tensor';
-import { derivedSizes, type MambaConfig } from './config';
-
-/** What a layer remembers of the tokens before: constant in size, whatever their number. */
-export interface LayerState {
-  /** The last d_conv - 1 inputs of the convolution: [B, d_conv-1, conv_dim]. */
-  conv: Tensor3D;
-  /** h: [B, nheads, headdim, d_state]. */
-  ssm: Tensor4D;
-}
+import { hasSsdScan, linear, rmsNorm, silu, ssdScan, type TF } from '../tensor';
+import { derivedSizes, mamba2Settings, type MambaConfig } from './config';
+import { causalLayer, makePacking, type LayerState, type Packing, type Scan } from './layer';
 
 /** The parameters of one layer's mixer, under the reference's names. */
-export interface MixerParams {
+export interface Mamba2Params {
   'in_proj.weight': Tensor2D; // [d_in_proj, D]
   'conv1d.weight': Tensor3D; // [conv_dim, 1, K]
   'conv1d.bias': Tensor1D; // [conv_dim]
@@ -43,6 +37,14 @@ const NEVER = -1e30;
 export interface Plan {
   B: number;
   L: number;
+  /** Only with `starts`. */
+  packed?: Packing;
+  /** What the chunked form needs; made at its first use, because no other form does. */
+  chunked(): ChunkedPlan;
+}
+
+/** Chunks and masks of {@link ssdChunked}. */
+export interface ChunkedPlan {
   /** Chunk length, and number of chunks a row. */
   Q: number;
   chunks: number;
@@ -50,63 +52,54 @@ export interface Plan {
   within: Tensor4D;
   /** Chunk boundary i sees boundary j, [1 or B, 1, chunks+1, chunks+1]. */
   between: Tensor4D;
-  /** Only with `starts`, the masks of packed sequences. */
-  packed?: {
-    /** Position sees the state its chunk begins with, or is seen by the one it ends with; added: [B*chunks, 1, Q]. */
-    fromBegin: Tensor3D;
-    toEnd: Tensor3D;
-    /** Number of each position's sequence in its row, with K-1 zeros in front: [B, K-1+L]. */
-    segments: Tensor2D;
-    /** Factor on the convolution's outgoing state: [B, K-1, 1]. */
-    convState: Tensor3D;
-    /** 0 where h is reset before the token, else 1: [B, L]. */
-    keep: Tensor2D;
-  };
+  /** With packed rows: position sees the state its chunk begins with, or is seen by the one it ends with. */
+  edges?: { fromBegin: Tensor3D; toEnd: Tensor3D }; // added, [B*chunks, 1, Q]
 }
 
 /**
- * The masks of a batch. `starts` (int32 [B, L]) is 1 at each first token of a packed sequence; what comes before the
- * first 1 of a row continues the incoming state.
+ * The plan of a batch. `starts` (int32 [B, L]) is 1 at each first token of a packed sequence; what comes before the
+ * first 1 of a row continues the incoming state. Belongs inside one `tf.tidy` with the layers that use it.
  */
 export function makePlan(tf: TF, config: MambaConfig, B: number, L: number, starts?: Tensor2D): Plan {
-  const K = config.ssm_cfg.d_conv;
-  const Q = Math.min(config.ssm_cfg.chunk_size, L);
+  let chunked: ChunkedPlan | undefined;
+  const packed = starts && makePacking(tf, config, starts);
+  return { B, L, packed, chunked: () => (chunked ??= chunkedPlan(tf, config, B, L, starts)) };
+}
+
+function chunkedPlan(tf: TF, config: MambaConfig, B: number, L: number, starts?: Tensor2D): ChunkedPlan {
+  const Q = Math.min(mamba2Settings(config).chunk_size, L);
   const chunks = Math.ceil(L / Q);
   const triangle = (n: number) =>
     tf.tensor(
       Float32Array.from({ length: n * n }, (_, i) => (i % n > Math.floor(i / n) ? NEVER : 0)),
       [1, 1, n, n],
     ) as Tensor4D;
-  const plan: Plan = { B, L, Q, chunks, within: triangle(Q), between: triangle(chunks + 1) };
-  if (!starts) return plan;
+  const within = triangle(Q);
+  const between = triangle(chunks + 1);
+  if (!starts) return { Q, chunks, within, between };
 
   // Number the sequences of a row: positions see each other if they have the same number.
   const number = tf.cumsum(tf.cast(starts, 'float32'), 1) as Tensor2D; // [B, L]; 0: continues the row before
   const last = tf.slice(number, [0, L - 1], [B, 1]);
   const padded = tf.concat([number, tf.tile(last, [1, chunks * Q - L])], 1) as Tensor2D; // [B, C Q]
-  const chunked = tf.reshape(padded, [B, chunks, Q]);
-  const ends = tf.reshape(tf.slice(chunked, [0, 0, Q - 1], [B, chunks, 1]), [B, chunks]);
+  const byChunk = tf.reshape(padded, [B, chunks, Q]);
+  const ends = tf.reshape(tf.slice(byChunk, [0, 0, Q - 1], [B, chunks, 1]), [B, chunks]);
   const edges = tf.concat([tf.zeros([B, 1]), ends], 1) as Tensor2D; // at boundary 0, 1 .. C: [B, C+1]
   const unlike = (a: Tensor, b: Tensor) => tf.mul(tf.cast(tf.notEqual(a, b), 'float32'), NEVER);
   const outer = (v: Tensor, rows: number, n: number) =>
     unlike(tf.reshape(v, [rows, 1, n, 1]), tf.reshape(v, [rows, 1, 1, n]));
-  plan.within = tf.add(plan.within, outer(padded, B * chunks, Q));
-  plan.between = tf.add(plan.between, outer(edges, B, chunks + 1));
-
-  const segments = tf.concat([tf.zeros([B, K - 1]), number], 1) as Tensor2D;
   const rows = tf.reshape(padded, [B * chunks, 1, Q]);
-  plan.packed = {
-    fromBegin: unlike(rows, tf.reshape(tf.slice(edges, [0, 0], [B, chunks]), [B * chunks, 1, 1])) as Tensor3D,
-    toEnd: unlike(rows, tf.reshape(ends, [B * chunks, 1, 1])) as Tensor3D,
-    segments,
-    convState: tf.reshape(tf.cast(tf.equal(tf.slice(segments, [0, L], [B, K - 1]), last), 'float32'), [
-      B,
-      K - 1,
-      1,
-    ]) as Tensor3D,
-    keep: tf.sub(1, tf.cast(starts, 'float32')) as Tensor2D,
+  const begins = tf.reshape(tf.slice(edges, [0, 0], [B, chunks]), [B * chunks, 1, 1]);
+  return {
+    Q,
+    chunks,
+    within: tf.add(within, outer(padded, B * chunks, Q)),
+    between: tf.add(between, outer(edges, B, chunks + 1)),
+    edges: {
+      fromBegin: unlike(rows, begins) as Tensor3D,
+      toEnd: unlike(rows, tf.reshape(ends, [B * chunks, 1, 1])) as Tensor3D,
+    },
   };
-  return plan;
 }
 
 /** The tensors of the operator (section 2.3), all heads. */
@@ -169,7 +162,7 @@ function at(tf: TF, v: Tensor, t: number): Tensor {
 export function ssdChunked(tf: TF, { x, dt, A, Bm, Cm, h: h0 }: SsdInput, plan: Plan): SsdOutput {
   const [B, L, H, P] = x.shape;
   const [G, N] = [Bm.shape[2], Bm.shape[3]];
-  const { Q, chunks, packed } = plan;
+  const { Q, chunks, within, between, edges } = plan.chunked();
   const BC = B * chunks;
   const fill = chunks * Q - L;
   const chunk = (v: Tensor, ...shape: number[]) =>
@@ -195,7 +188,7 @@ export function ssdChunked(tf: TF, { x, dt, A, Bm, Cm, h: h0 }: SsdInput, plan: 
   const total = tf.slice(cum, [0, 0, Q - 1], [BC, H, 1]); // [BC, H, 1]
 
   // 1. Inside the chunk: y_i = sum_{j <= i} (C_i . B_j) exp(cum_i - cum_j) dt_j x_j
-  const decay = decayMatrix(tf, cum, plan.within); // [BC, H, Q, Q]
+  const decay = decayMatrix(tf, cum, within); // [BC, H, Q, Q]
   const scores = tf.matMul(Cg, Bg, false, true); // [BC G, Q, Q]
   const M = tf.mul(tf.reshape(decay, [BC, G, H / G, Q, Q]), tf.reshape(scores, [BC, G, 1, Q, Q]));
   const xHeads = tf.transpose(xdt, [0, 2, 1, 3]); // [BC, H, Q, P]
@@ -204,7 +197,7 @@ export function ssdChunked(tf: TF, { x, dt, A, Bm, Cm, h: h0 }: SsdInput, plan: 
 
   // 2. What each chunk adds to the state at its end: sum_j exp(total - cum_j) dt_j x_j B_j^T
   const toEnd = tf.sub(total, cum);
-  const weighted = tf.mul(xdt, perToken(tf.exp(packed ? tf.add(toEnd, packed.toEnd) : toEnd))); // [BC, Q, H, P]
+  const weighted = tf.mul(xdt, perToken(tf.exp(edges ? tf.add(toEnd, edges.toEnd) : toEnd))); // [BC, Q, H, P]
   const added = tf.matMul(byGroup(weighted, (H / G) * P), Bg, true, false); // [BC G, (H/G) P, N] = [BC, H, P, N]
 
   // 3. Between the chunks: h at boundary i = sum_{j <= i} exp(decay of chunks j .. i-1) (what boundary j brought)
@@ -214,16 +207,16 @@ export function ssdChunked(tf: TF, { x, dt, A, Bm, Cm, h: h0 }: SsdInput, plan: 
     [tf.zeros([B, H, 1]), tf.transpose(tf.reshape(total, [B, chunks, H]), [0, 2, 1])],
     2,
   );
-  const carry = decayMatrix(tf, tf.cumsum(totals, 2) as Tensor3D, plan.between); // [B, H, C+1, C+1]
+  const carry = decayMatrix(tf, tf.cumsum(totals, 2) as Tensor3D, between); // [B, H, C+1, C+1]
   const used = h0 ? carry : tf.slice(carry, [0, 0, 0, 1], [B, H, chunks + 1, chunks]);
-  const edges = tf.matMul(used, tf.transpose(all, [0, 2, 1, 3]) as Tensor4D); // [B, H, C+1, P N]
-  const h = tf.slice(edges, [0, 0, chunks, 0], [B, H, 1, P * N]);
-  const begins = tf.transpose(tf.slice(edges, [0, 0, 0, 0], [B, H, chunks, P * N]), [0, 2, 1, 3]); // [B, C, H, P N]
+  const boundaries = tf.matMul(used, tf.transpose(all, [0, 2, 1, 3]) as Tensor4D); // [B, H, C+1, P N]
+  const h = tf.slice(boundaries, [0, 0, chunks, 0], [B, H, 1, P * N]);
+  const begins = tf.transpose(tf.slice(boundaries, [0, 0, 0, 0], [B, H, chunks, P * N]), [0, 2, 1, 3]); // [B, C, H, P N]
 
   // 4. What the state at the chunk's begin gives: y_i = exp(cum_i) h C_i
   const read = tf.matMul(Cg, tf.reshape(begins, [BC * G, (H / G) * P, N]), false, true); // [BC G, Q, (H/G) P]
   const readByToken = G === 1 ? read : tf.transpose(tf.reshape(read, [BC, G, Q, (H / G) * P]), [0, 2, 1, 3]);
-  const fromBegin = perToken(tf.exp(packed ? tf.add(cum, packed.fromBegin) : cum));
+  const fromBegin = perToken(tf.exp(edges ? tf.add(cum, edges.fromBegin) : cum));
   const y = tf.add(yInside, tf.mul(tf.reshape(readByToken, [BC, Q, H, P]), fromBegin)); // [BC, Q, H, P]
 
   const rows = tf.reshape(y, [B, chunks * Q, H, P]) as Tensor4D;
@@ -240,9 +233,6 @@ function decayMatrix(tf: TF, cum: Tensor3D, mask: Tensor4D): Tensor4D {
   return tf.exp(tf.add(difference, mask)) as Tensor4D;
 }
 
-/** Which form of the operator a forward pass uses. */
-export type Scan = 'chunked' | 'sequential';
-
 /**
  * One Mamba-2 mixer (section 7.1, Figure 6): in_proj gives z, x, B, C, dt in parallel; a short causal convolution and
  * SiLU over x, B, C; the SSD operator; skip D; RMSNorm gated by z; out_proj.
@@ -250,16 +240,16 @@ export type Scan = 'chunked' | 'sequential';
  * **Shapes**: u [B, L, D] -> out [B, L, D]. **Official**: state-spaces/mamba `modules/mamba2.py`.
  * **Differs**: in_proj is applied as three products with its row blocks, which saves splitting the result.
  */
-export function mixer(
+export function mamba2Mixer(
   tf: TF,
   config: MambaConfig,
-  params: MixerParams,
+  params: Mamba2Params,
   u: Tensor3D,
   plan: Plan,
   state?: LayerState,
-  scan: Scan = 'chunked',
+  scan: Scan = 'auto',
 ): { out: Tensor3D; state: LayerState } {
-  const { d_state: N, d_conv: K, headdim: P, ngroups: G } = config.ssm_cfg;
+  const { d_state: N, headdim: P, ngroups: G } = mamba2Settings(config);
   const { d_inner, nheads: H, conv_dim } = derivedSizes(config);
   const { B, L, packed } = plan;
 
@@ -268,33 +258,42 @@ export function mixer(
   const z = linear(tf, u, rows(0, d_inner)); // [B, L, d_inner]
   const xBC = linear(tf, u, rows(d_inner, conv_dim)); // [B, L, conv_dim]
   const dtRaw = linear(tf, u, rows(d_inner + conv_dim, H)); // [B, L, H]
+  const convolved = causalLayer(tf, xBC, params['conv1d.weight'], params['conv1d.bias'], state?.conv, packed);
+  const A = tf.neg(tf.exp(params.A_log)); // [H]
+  const h = state?.ssm as Tensor4D | undefined;
 
-  const before = state?.conv ?? (tf.zeros([B, K - 1, conv_dim]) as Tensor3D);
-  const history = tf.concat([before, xBC], 1) as Tensor3D; // [B, K-1+L, conv_dim]
-  const taps = tf.transpose(tf.reshape(params['conv1d.weight'], [conv_dim, K])) as Tensor2D; // [K, conv_dim]
-  const convolved = silu(tf, causalConv1d(tf, history, taps, params['conv1d.bias'], packed?.segments));
-  const [x, Bm, Cm] = tf.split(convolved, [d_inner, G * N, G * N], 2);
-
-  const xHeads = tf.reshape(x, [B, L, H, P]) as Tensor4D;
-  const ssd = (scan === 'chunked' ? ssdChunked : ssdSequential)(
-    tf,
-    {
+  let y: Tensor; // y_t + D x_t, [B, L, d_inner] or [B, L, H, P]
+  let after: Tensor4D;
+  if (scan === 'auto' && hasSsdScan(tf)) {
+    const input = {
+      xBC: convolved.y,
+      dt: dtRaw,
+      A,
+      D: params.D,
+      bias: params.dt_bias,
+      h,
+      starts: packed?.starts,
+    };
+    ({ y, h: after } = ssdScan(tf, input, { headdim: P, ngroups: G, d_state: N }));
+  } else {
+    const [x, Bm, Cm] = tf.split(convolved.y, [d_inner, G * N, G * N], 2);
+    const xHeads = tf.reshape(x, [B, L, H, P]) as Tensor4D;
+    const input: SsdInput = {
       x: xHeads,
       dt: tf.softplus(tf.add(dtRaw, params.dt_bias)) as Tensor3D, // [B, L, H]
-      A: tf.neg(tf.exp(params.A_log)),
+      A,
       Bm: tf.reshape(Bm, [B, L, G, N]) as Tensor4D,
       Cm: tf.reshape(Cm, [B, L, G, N]) as Tensor4D,
-      h: state?.ssm,
-    },
-    plan,
-  );
-  const skipped = tf.add(ssd.y, tf.mul(xHeads, tf.reshape(params.D, [H, 1]))); // y_t + D x_t
-  const gated = tf.mul(tf.reshape(skipped, [B * L, d_inner]), silu(tf, tf.reshape(z, [B * L, d_inner])));
+      h,
+    };
+    const ssd = (scan === 'sequential' ? ssdSequential : ssdChunked)(tf, input, plan);
+    y = tf.add(ssd.y, tf.mul(xHeads, tf.reshape(params.D, [H, 1])));
+    after = ssd.h;
+  }
+  const gated = tf.mul(tf.reshape(y, [B * L, d_inner]), silu(tf, tf.reshape(z, [B * L, d_inner])));
   const normed = groupNorm(tf, gated as Tensor2D, params['norm.weight'], G);
   const out = linear(tf, tf.reshape(normed, [B, L, d_inner]) as Tensor3D, params['out_proj.weight']);
-
-  const tail = tf.slice(history, [0, L, 0], [B, K - 1, conv_dim]);
-  return { out, state: { conv: packed ? tf.mul(tail, packed.convState) : tail, ssm: ssd.h } };
+  return { out, state: { conv: convolved.state, ssm: after } };
 }
 
 /** RMSNorm over each of G equal parts of the channels; [rows, n], one weight per channel. */

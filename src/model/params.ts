@@ -12,17 +12,11 @@ export type Params = Record<string, Tensor>;
 /** Name and shape of every tensor of a model, in the order of the network. The tied head is not among them. */
 export function parameterShapes(config: MambaConfig): [name: string, shape: number[]][] {
   const { d_model: D, n_layer } = config;
-  const { d_inner, nheads, conv_dim, d_in_proj, padded_vocab_size } = derivedSizes(config);
+  const { padded_vocab_size } = derivedSizes(config);
+  const mixer = config.ssm_cfg.layer === 'Mamba1' ? mamba1Shapes(config) : mamba2Shapes(config);
   const layers = Array.from({ length: n_layer }, (_, i): [string, number[]][] => [
     [`backbone.layers.${i}.norm.weight`, [D]],
-    [`backbone.layers.${i}.mixer.in_proj.weight`, [d_in_proj, D]],
-    [`backbone.layers.${i}.mixer.conv1d.weight`, [conv_dim, 1, config.ssm_cfg.d_conv]],
-    [`backbone.layers.${i}.mixer.conv1d.bias`, [conv_dim]],
-    [`backbone.layers.${i}.mixer.dt_bias`, [nheads]],
-    [`backbone.layers.${i}.mixer.A_log`, [nheads]],
-    [`backbone.layers.${i}.mixer.D`, [nheads]],
-    [`backbone.layers.${i}.mixer.norm.weight`, [d_inner]],
-    [`backbone.layers.${i}.mixer.out_proj.weight`, [D, d_inner]],
+    ...mixer.map(([name, shape]): [string, number[]] => [`backbone.layers.${i}.mixer.${name}`, [...shape]]),
   ]);
   return [
     ['backbone.embedding.weight', [padded_vocab_size, D]],
@@ -31,11 +25,42 @@ export function parameterShapes(config: MambaConfig): [name: string, shape: numb
   ];
 }
 
+function mamba1Shapes(config: MambaConfig): [string, number[]][] {
+  const { d_inner, dt_rank, d_in_proj } = derivedSizes(config);
+  const { d_state, d_conv } = config.ssm_cfg;
+  return [
+    ['in_proj.weight', [d_in_proj, config.d_model]],
+    ['conv1d.weight', [d_inner, 1, d_conv]],
+    ['conv1d.bias', [d_inner]],
+    ['x_proj.weight', [dt_rank + 2 * d_state, d_inner]],
+    ['dt_proj.weight', [d_inner, dt_rank]],
+    ['dt_proj.bias', [d_inner]],
+    ['A_log', [d_inner, d_state]],
+    ['D', [d_inner]],
+    ['out_proj.weight', [config.d_model, d_inner]],
+  ];
+}
+
+function mamba2Shapes(config: MambaConfig): [string, number[]][] {
+  const { d_inner, nheads, conv_dim, d_in_proj } = derivedSizes(config);
+  return [
+    ['in_proj.weight', [d_in_proj, config.d_model]],
+    ['conv1d.weight', [conv_dim, 1, config.ssm_cfg.d_conv]],
+    ['conv1d.bias', [conv_dim]],
+    ['dt_bias', [nheads]],
+    ['A_log', [nheads]],
+    ['D', [nheads]],
+    ['norm.weight', [d_inner]],
+    ['out_proj.weight', [config.d_model, d_inner]],
+  ];
+}
+
 /**
- * Fresh weights with the reference's distributions (state-spaces/mamba `mamba2.py` and `mixer_seq_simple.py`):
- * embedding N(0, 0.02); linear and convolution Kaiming-uniform as PyTorch's defaults, U(+-1/sqrt(fan_in));
- * out_proj that divided by sqrt(n_layer); A uniform in [1, 16]; dt log-uniform in [1e-3, 0.1], at least 1e-4;
- * D and norms 1. Every tensor has its own stream of the generator, by name.
+ * Fresh weights with the reference's distributions (state-spaces/mamba `mamba_simple.py`, `mamba2.py` and
+ * `mixer_seq_simple.py`): embedding N(0, 0.02); linear and convolution Kaiming-uniform as PyTorch's defaults,
+ * U(+-1/sqrt(fan_in)); out_proj that divided by sqrt(n_layer); dt log-uniform in [1e-3, 0.1], at least 1e-4;
+ * D and norms 1. Mamba-1: A = 1, 2 .. d_state in every channel, dt_proj U(+-1/sqrt(dt_rank)), which keeps the variance
+ * of the bottleneck. Mamba-2: A uniform in [1, 16]. Every tensor has its own stream of the generator, by name.
  */
 export function initWeights(config: MambaConfig, rng: Rng): Weights {
   const weights: Weights = {};
@@ -43,23 +68,24 @@ export function initWeights(config: MambaConfig, rng: Rng): Weights {
     const own = rng.split(name);
     const draw = sampler(name, shape, config, own);
     const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    for (let i = 0; i < data.length; i++) data[i] = draw();
+    for (let i = 0; i < data.length; i++) data[i] = draw(i);
     weights[name] = { shape, data };
   }
   return weights;
 }
 
-function sampler(name: string, shape: number[], config: MambaConfig, rng: Rng): () => number {
+function sampler(name: string, shape: number[], config: MambaConfig, rng: Rng): (i: number) => number {
   const uniform = (bound: number) => () => (2 * rng.uniform() - 1) * bound;
   if (name.endsWith('embedding.weight')) return () => 0.02 * rng.normal();
-  if (name.endsWith('in_proj.weight')) return uniform(1 / Math.sqrt(shape[1]));
+  if (/(in|x|dt)_proj\.weight$/.test(name)) return uniform(1 / Math.sqrt(shape[1]));
   if (name.endsWith('out_proj.weight')) return uniform(1 / Math.sqrt(shape[1] * config.n_layer));
   if (name.includes('.conv1d.')) return uniform(1 / Math.sqrt(config.ssm_cfg.d_conv));
+  if (name.endsWith('.A_log') && shape.length === 2) return (i) => Math.log(1 + (i % shape[1]));
   if (name.endsWith('.A_log')) return () => Math.log(1 + 15 * rng.uniform());
-  if (name.endsWith('.dt_bias')) {
+  if (/\.dt(_proj\.|_)bias$/.test(name)) {
     return () => {
       const dt = Math.max(1e-4, Math.exp(Math.log(1e-3) + rng.uniform() * Math.log(100)));
-      return dt + Math.log(-Math.expm1(-dt)); // softplus(dt_bias) = dt
+      return dt + Math.log(-Math.expm1(-dt)); // softplus of it is dt
     };
   }
   return () => 1; // norms and D

@@ -1,4 +1,4 @@
-import { DEFAULT_CONFIG, type MambaConfig } from '../model';
+import { DEFAULT_CONFIG, DEFAULT_SSM, type MambaConfig } from '../model';
 import { NetssmError, readJson } from '../util';
 import { SCHEDULES, type Schedule, type ScheduleName } from './schedule';
 
@@ -223,8 +223,9 @@ function checkModel(model: unknown, problems: string[]): void {
     else if (!known.includes(key)) problems.push(`unknown key "model.${key}"`);
   }
   const ssm = (model as ModelSettings).ssm_cfg ?? {};
+  const settings = DEFAULT_SSM[ssm.layer ?? 'Mamba2'] ?? DEFAULT_SSM.Mamba2;
   for (const key of Object.keys(ssm))
-    if (!Object.hasOwn(DEFAULT_CONFIG.ssm_cfg, key)) problems.push(`unknown key "model.ssm_cfg.${key}"`);
+    if (!Object.hasOwn(settings, key)) problems.push(`unknown key "model.ssm_cfg.${key}"`);
 }
 
 /** The learning-rate schedule of a config. */

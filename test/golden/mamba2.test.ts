@@ -41,7 +41,7 @@ describe.each(['wasm', 'cpu', 'native'] as EngineName[])('Mamba-2 against PyTorc
     mask: tf.ones([B, L]) as never,
   });
 
-  it.each(['chunked', 'sequential'] as const)('logits and loss within 1e-4, %s', (scan) => {
+  it.each(['auto', 'parallel', 'sequential'] as const)('logits and loss within 1e-4, %s', (scan) => {
     const { tokens, targets, mask } = batch();
     const result = forward(tf, config, toParams(tf, weights), tokens, { scan });
     expect(result.logits.shape).toEqual(logits.shape);

@@ -1,14 +1,19 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
-import { initWeights, type LayerState, type MambaConfig, type Weights } from '../../src/model';
+import {
+  initWeights,
+  type LayerState,
+  type Mamba1Settings,
+  type Mamba2Settings,
+  type MambaConfig,
+  type Weights,
+} from '../../src/model';
 import { Rng } from '../../src/util';
 import type { TF } from '../../src/tensor';
 
 export { engines } from '../tensor/presentEngines';
 
 /** A model small enough to compare number by number; nothing in it is a power of two by accident. */
-export function tinyConfig(
-  changes: Partial<MambaConfig['ssm_cfg']> & { n_layer?: number } = {},
-): MambaConfig {
+export function tinyConfig(changes: Partial<Mamba2Settings> & { n_layer?: number } = {}): MambaConfig {
   const { n_layer = 2, ...ssm } = changes;
   return {
     d_model: 24,
@@ -29,6 +34,15 @@ export function tinyConfig(
     fused_add_norm: true,
     pad_vocab_size_multiple: 8,
     tie_embeddings: true,
+  };
+}
+
+/** The same with Mamba-1 layers. */
+export function tinyMamba1(changes: Partial<Mamba1Settings> & { n_layer?: number } = {}): MambaConfig {
+  const { n_layer = 2, ...ssm } = changes;
+  return {
+    ...tinyConfig({ n_layer }),
+    ssm_cfg: { layer: 'Mamba1', d_state: 10, d_conv: 4, expand: 2, dt_rank: 3, ...ssm },
   };
 }
 

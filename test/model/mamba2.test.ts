@@ -11,7 +11,7 @@ describe.each(engines)('engine %s', (engine) => {
 
   const livelyParams = (config = tinyConfig()): Params => toParams(tf, livelyWeights(config));
 
-  describe('chunked = sequential', () => {
+  describe('fused = chunked = sequential', () => {
     it.each([
       [1, {}],
       [5, {}],
@@ -25,10 +25,13 @@ describe.each(engines)('engine %s', (engine) => {
       const config = tinyConfig(changes);
       const params = livelyParams(config);
       const tokens = int2d(tf, randomTokens(2, L, config.vocab_size, L), 2, L);
-      const chunked = forward(tf, config, params, tokens);
+      const chunked = forward(tf, config, params, tokens, { scan: 'parallel' });
+      const auto = forward(tf, config, params, tokens);
       const sequential = forward(tf, config, params, tokens, { scan: 'sequential' });
       expect(values(chunked.logits)).toBeWithin(values(sequential.logits), 1e-4);
       expect(stateValues(chunked.states)).toBeWithin(stateValues(sequential.states), 1e-4);
+      expect(values(auto.logits)).toBeWithin(values(sequential.logits), 1e-4);
+      expect(stateValues(auto.states)).toBeWithin(stateValues(sequential.states), 1e-4);
       // A state that is all zeros would pass too.
       expect(Math.max(...stateValues(chunked.states).map(Math.abs))).toBeGreaterThan(0.05);
     });
@@ -91,7 +94,7 @@ describe.each(engines)('engine %s', (engine) => {
     });
   });
 
-  describe.each(['chunked', 'sequential'] as const)('packed sequences, %s', (scan) => {
+  describe.each(['auto', 'parallel', 'sequential'] as const)('packed sequences, %s', (scan) => {
     // Row 0: 3 tokens that continue the state, then sequences of 6, 1 and 19 tokens; row 1: starts at once, then 13, 16.
     const L = 29;
     const cuts = [

@@ -16,6 +16,9 @@
 #include "rnn.inl"
 #include "optimizer.inl"
 #include "loss.inl"
+#include "scan.inl"
+#include "scan_forward.inl"
+#include "scan_backward.inl"
 #include "decoder_pack.inl"
 #include "decoder_gemm.inl"
 #include "decoder_run.inl"
@@ -35,6 +38,7 @@ static const Kernels table = {
     activation::gradient,  rnn::forward,        rnn::backward,        optimizer::step,
     loss::rows,            loss::rowsGrad,
     decoder::pack,         decoder::workspace,  decoder::run,
+    scan::forward,         scan::backward,
 };
 
 }  // namespace NETSSM_ISA

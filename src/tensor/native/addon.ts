@@ -162,6 +162,17 @@ export interface Addon {
   readonly Decoder: new (sizesOrId: Int32Array | number, tensors?: readonly Float32Array[]) => NativeDecoder;
   /** Bytes from the last multiple of 64 to where the array begins in memory. */
   misalignment(array: Values): number;
+  /**
+   * A scan of a state space model; shapes as in `native/src/scan.h`.
+   * `params` = [batch, length, channels, states, headWidth, groups, chunk, uRow, bRow, cRow].
+   * u, delta, A, B, C, D, bias, z, h, starts, then what is written: y, h, saved. null: D, bias, z, h, starts, saved.
+   */
+  scanForward(...arrays: (Float32Array | null)[]): void;
+  /**
+   * u to starts as in scanForward, then saved, dy, dhOut, and what is written: du, dDelta, dA, dB, dC, dD, dBias, dz, dh.
+   * null also: dhOut, dD, dBias, dz.
+   */
+  scanBackward(...arrays: (Float32Array | null)[]): void;
   /** The number of threads that share a job; with an argument, sets it first. */
   threads(count?: number): number;
   isa(): string;

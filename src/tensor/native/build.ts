@@ -43,6 +43,7 @@ function units(): Unit[] {
       file: 'binding_layers.cpp',
       flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()],
     },
+    { file: 'binding_scan.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
     { file: 'binding_conv.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
     {
       file: 'binding_decoder.cpp',

@@ -10,6 +10,7 @@ import { layoutKernels } from './kernels/layout';
 import { matmulKernels } from './kernels/matmul';
 import { modelKernels } from './kernels/model';
 import { reduceKernels } from './kernels/reduce';
+import { scanKernels } from './kernels/scan';
 import { installLayers } from './layers';
 import { denseKernels } from './layers/dense';
 import { lossKernels } from './layers/losses';
@@ -24,6 +25,7 @@ export const nativeKernels: NativeKernels = {
   ...matmulKernels,
   ...modelKernels,
   ...reduceKernels,
+  ...scanKernels,
   ...denseKernels,
   ...lossKernels,
   ...recurrentKernels,
