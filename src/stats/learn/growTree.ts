@@ -30,6 +30,7 @@ export class TreeGrower {
   private readonly features: Uint32Array;
   private readonly keys: Float64Array;
   private readonly counts: Int32Array;
+  private readonly items = new Int32Array(256);
   private readonly shift: number;
   /** Of the node: classes that occur, their weights, and where the run of each ends. */
   private readonly present: Uint16Array;
@@ -234,29 +235,44 @@ export class TreeGrower {
     }
     const middle = nodeWeight - low - high;
     if (low === nodeWeight || high === nodeWeight || middle === nodeWeight) return false;
-    const least = this.options.minSamplesLeaf;
     const top = levels - 1;
-    if (low > 0 && low >= least && nodeWeight - low >= least)
+    const fits = (code: number): boolean =>
+      this.options.minSamplesLeaf === 1 || this.keepsEnough(place, code, start);
+    if (low > 0 && fits(TERNARY_CODES.low))
       this.offer(feature, 0, middle > 0 ? 1 : top, low2 / low + notLow2 / (nodeWeight - low));
     // The upper threshold, unless it is the one above.
-    if (high > 0 && middle > 0 && high >= least && nodeWeight - high >= least)
+    if (high > 0 && middle > 0 && fits(TERNARY_CODES.high))
       this.offer(feature, 1, 2, notHigh2 / (nodeWeight - high) + high2 / high);
     return true;
   }
 
+  /** Whether enough items, each counted once, have the code, and enough have not. */
+  private keepsEnough(place: number, code: number, start: number): boolean {
+    const codes = this.data.columns.narrow;
+    const end = this.runEnd[this.presentCount - 1];
+    const least = this.options.minSamplesLeaf;
+    let n = 0;
+    for (let i = start; i < end; i++) if (codes[place + (this.entries[i] & ITEM)] === code) n++;
+    return n >= least && end - start - n >= least;
+  }
+
   /** Some values: a table of weights by value and class. */
   private tryCounted(place: number, feature: number, levels: number, start: number): boolean {
-    const { counts, entries, shift, runEnd, presentCount, leftCounts, total, nodeWeight } = this;
+    const { counts, items, entries, shift, runEnd, presentCount, leftCounts, total, nodeWeight } = this;
     const codes = this.data.columns.narrow;
     for (let k = 0, i = start; k < presentCount; k++) {
       leftCounts[k] = 0;
       for (; i < runEnd[k]; i++) {
         const entry = entries[i];
-        counts[(codes[place + (entry & ITEM)] << shift) | k] += entry >>> 24;
+        const code = codes[place + (entry & ITEM)];
+        counts[(code << shift) | k] += entry >>> 24;
+        items[code]++;
       }
     }
+    const size = runEnd[presentCount - 1] - start;
     const least = this.options.minSamplesLeaf;
     let leftWeight = 0;
+    let leftItems = 0;
     let last = -1;
     let varies = false;
     for (let level = 0; level < levels; level++) {
@@ -265,7 +281,7 @@ export class TreeGrower {
       if (here === 0) continue;
       if (last >= 0) {
         varies = true;
-        if (leftWeight >= least && nodeWeight - leftWeight >= least) {
+        if (leftItems >= least && size - leftItems >= least) {
           let left = 0;
           let right = 0;
           for (let k = 0; k < presentCount; k++) {
@@ -282,6 +298,8 @@ export class TreeGrower {
         counts[(level << shift) | k] = 0;
       }
       leftWeight += here;
+      leftItems += items[level];
+      items[level] = 0;
       last = level;
     }
     return varies;
@@ -321,7 +339,7 @@ export class TreeGrower {
       const k = mark >> 8;
       const w = mark & 255;
       if (next !== code) {
-        if (leftWeight >= least && nodeWeight - leftWeight >= least)
+        if (i >= least && span - i >= least)
           this.offer(feature, code, next, left / leftWeight + right / (nodeWeight - leftWeight));
         code = next;
       }

@@ -9,7 +9,7 @@ export interface TreeOptions {
   maxDepth?: number;
   /** Items that a node must have to be split; default 2. */
   minSamplesSplit?: number;
-  /** Items that each side must keep, counted as often as the bootstrap drew them; default 1. */
+  /** Items that each side must keep, each counted once however often it was drawn; default 1. */
   minSamplesLeaf?: number;
   /** Default `all` for one tree, `sqrt` for a forest. A number below 1 is a share. */
   maxFeatures?: MaxFeatures;
