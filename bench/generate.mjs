@@ -1,6 +1,6 @@
 // Generation: tokens/s of the native decoder and of the plain loops, one sequence and many, beside the bound.
-//   node bench/generate.mjs [--models demo,S,M,L] [--batches 1,16,32] [--formats float32] [--d_state 64] [--threads 1]
-//                           [--seconds 1] [--prompt 512] [--loops] [--json]
+//   node bench/generate.mjs [--models demo,S,M,L] [--batches 1,16,32] [--formats float32] [--threads 1]
+//                           [--layer Mamba1|Mamba2] [--d_state N] [--seconds 1] [--prompt 512] [--loops] [--json]
 // Needs a build (npm run build). S, M, L have random weights. "bound" is max(operations / sgemm, bytes / bandwidth),
 // both measured in this run: 2 operations a matrix weight; weights read once a call, states read and written.
 import { createRequire } from 'node:module';
@@ -19,7 +19,8 @@ const { values: args } = parseArgs({
     models: { type: 'string', default: 'demo,S,M,L' },
     batches: { type: 'string', default: '1,16,32' },
     formats: { type: 'string', default: 'float32' },
-    d_state: { type: 'string', default: '64' },
+    layer: { type: 'string', default: 'Mamba2' },
+    d_state: { type: 'string' },
     threads: { type: 'string', default: '1' },
     seconds: { type: 'string', default: '1' },
     prompt: { type: 'string', default: '512' },
@@ -40,7 +41,7 @@ function sgemm(n = 1024) {
 
 /** GB/s of reading far more than the caches hold. */
 function readBandwidth(n = 1 << 26) {
-  const [x, sum] = [new Float32Array(n), new Float32Array(64)];
+  const [x, sum] = [new Float32Array(n).fill(1), new Float32Array(64)]; // untouched pages would all be one
   return (4 * n) / bestSeconds(() => native.reduce(0, x, sum, 64, n / 64, 1, 1), 600) / 1e9;
 }
 
@@ -52,7 +53,7 @@ function load(name) {
     d_model,
     n_layer,
     vocab_size: 272,
-    ssm_cfg: { d_state: Number(args.d_state), headdim: 64 },
+    ssm_cfg: { layer: args.layer, ...(args.d_state && { d_state: Number(args.d_state) }) },
   });
   return { config, weights: model.initWeights(config, new Rng(1)) };
 }

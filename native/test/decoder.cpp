@@ -107,7 +107,7 @@ std::vector<Floats> arrays(int64_t n, int64_t size) {
 
 void same(const char* what, const Floats& a, const Floats& b) {
   ++checks;
-  if (std::memcmp(a.get(), b.get(), static_cast<size_t>(a.size) * 4)) {
+  if (std::memcmp(a.data.get(), b.data.get(), static_cast<size_t>(a.size) * 4)) {
     ++failures;
     std::printf("FAILED decoder (%s): %s\n", kernels().name, what);
   }
@@ -118,7 +118,7 @@ void testModel(Random& r, const DecoderSizes& s) {
   for (int64_t i = 0; i < 2 + s.layers * s.tensorsPerLayer(); ++i)
     tensors.push_back(random(r, decoderTensorLength(s, i), -0.5f, 0.5f));
   std::vector<const float*> pointers;
-  for (const Floats& t : tensors) pointers.push_back(t.get());
+  for (const Floats& t : tensors) pointers.push_back(t.data.get());
   const auto weights = packDecoder(s, pointers.data());
   const DecoderWeights& w = *weights;
 

@@ -17,7 +17,7 @@ import { forward, StepModel, toParams } from '../../src/model';
 import { useEngine } from '../../src/tensor';
 import { loadNative, type Addon } from '../../src/tensor/native';
 import { Vocabulary } from '../../src/tokens';
-import { int2d, livelyWeights, randomTokens, tinyConfig, values } from '../model/helpers';
+import { int2d, livelyWeights, randomTokens, tinyConfig, tinyMamba1, values } from '../model/helpers';
 import { engines } from '../tensor/presentEngines';
 import { fakeModel, scripted } from './fakes';
 
@@ -30,13 +30,15 @@ describe.skipIf(!present)('the native decoder (skipped where the native library 
   });
 
   it.each([
-    [29, {}],
-    [200, { ngroups: 2 }],
-    [29, { d_conv: 2, d_state: 7 }],
-    [5, { d_conv: 1, headdim: 48 }],
-  ])('equals the whole forward pass under teacher forcing: L = %i, %o', async (L, changes) => {
+    [29, tinyConfig()],
+    [200, tinyConfig({ ngroups: 2 })],
+    [29, tinyConfig({ d_conv: 2, d_state: 7 })],
+    [5, tinyConfig({ d_conv: 1, headdim: 48 })],
+    [29, tinyMamba1()],
+    [200, tinyMamba1({ d_state: 16, dt_rank: 'auto' })],
+    [5, tinyMamba1({ d_conv: 1, n_layer: 1 })],
+  ])('equals the whole forward pass under teacher forcing: L = %i, %o', async (L, config) => {
     const { tf } = await useEngine('native');
-    const config = tinyConfig(changes);
     const weights = livelyWeights(config);
     const ids = randomTokens(1, L, 37, L);
     const whole = forward(tf, config, toParams(tf, weights), int2d(tf, ids, 1, L));
@@ -52,7 +54,7 @@ describe.skipIf(!present)('the native decoder (skipped where the native library 
   });
 
   it.each(WEIGHT_FORMATS)('%s: runs, batches and single tokens have the same bits', async (format) => {
-    const config = tinyConfig({ ngroups: 2 });
+    const config = format === 'bf16' ? tinyMamba1() : tinyConfig({ ngroups: 2 });
     const stepper = await packStepper(library, config, livelyWeights(config), { format });
     const ids = [...randomTokens(1, 230, 37, 2)];
     const [alone, inRuns, batched] = [0, 1, 2].map(() => new Float32Array(40));
