@@ -18,15 +18,15 @@ export const progressive: TrafficClass = {
     const { path, bytes } = title.progressive[topRung];
     const bytesPerSecond = bytes / 64;
     const visits: ProgressiveScript['visits'] = [];
-    const target = long ? watchBytes : Math.round(bytesPerSecond * watchSegments * 1.1);
-    const count = rng.pick([1, 1, 2, 3]);
+    const target = long ? watchBytes : Math.round(bytesPerSecond * watchSegments);
+    const count = rng.pick([1, 1, 1, 2]);
     for (let i = 0, left = target; i < count && left > 50_000; i++) {
       const share = i === count - 1 ? left : Math.round(left * rng.uniform(0.3, 0.7));
       const room = Math.max(0, bytes - share);
       visits.push({ from: i === 0 && rng.chance(0.6) ? 0 : rng.integer(0, room), bytes: Math.min(share, bytes) });
       left -= share;
     }
-    const readAhead = long ? rng.uniform(20, 30) : rng.uniform(2, 5);
+    const readAhead = long ? rng.uniform(5, 8) : rng.uniform(1, 2.5);
     return {
       host: rng.pick(names),
       path: `/media/${title.name}/${path}`,

@@ -41,7 +41,7 @@ export function planCall({ rng, names, conditions }: PlanInput, pictures: number
   }; // prettier-ignore
 }
 
-const talkSeconds = (rng: Random): number => rng.exponential(0.5, 0, 15) + 4.3;
+const talkSeconds = (rng: Random): number => rng.exponential(0.5, 0, 15) + 4.8;
 
 /** Starts the other party; returns what the caller is told beside the script. */
 export async function serveCall(session: Session, tlsPort?: number): Promise<void> {

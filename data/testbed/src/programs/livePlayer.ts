@@ -66,7 +66,7 @@ async function play(): Promise<void> {
       const segment = newest + i;
       const path = `/segment/v${rung}/${segment}`;
       const last1 = i === script.watchSegments - 1 && script.leaveEarly;
-      const stop = last1 ? AbortSignal.timeout(script.segmentSeconds * 500) : undefined;
+      const stop = last1 ? AbortSignal.timeout(Math.round(script.segmentSeconds * 500)) : undefined;
       try {
         const got = await video.get(path, 'video', { onData, signal: stop }, script.kbits[rung]);
         behind = Math.max(0, got.seconds - script.segmentSeconds - (i === 0 ? script.segmentSeconds : 0));

@@ -47,27 +47,24 @@ async function play(): Promise<void> {
       left = Math.max(0, ahead());
       continue;
     }
-    const stop = new AbortController();
-    const late = setTimeout(() => stop.abort(), Math.max(0, secondsLeft()) * 1000);
+    // The user watches these bytes and then jumps or leaves; what was read ahead is lost.
+    const watchSeconds = Math.min(visit.bytes / script.bytesPerSecond, secondsLeft());
+    const stop = AbortSignal.timeout(Math.round(Math.max(0, watchSeconds) * 1000));
     const onData = (chunk: Buffer, response: IncomingMessage): void => {
       read += chunk.length;
-      if (read >= visit.bytes) stop.abort();
-      else if (ahead() > script.highBytes) {
-        response.pause();
-        const wait = (ahead() - script.lowBytes) / script.bytesPerSecond;
-        setTimeout(() => response.resume(), wait * 1000);
-      }
+      if (ahead() <= script.highBytes) return;
+      response.pause();
+      const wait = (ahead() - script.lowBytes) / script.bytesPerSecond;
+      setTimeout(() => response.resume(), wait * 1000);
     };
-    const range = { Range: `bytes=${visit.from}-` };
     try {
-      await connection.get(script.path, 'video', { headers: range, onData, signal: stop.signal });
+      await connection.get(script.path, 'video', { headers: { Range: `bytes=${visit.from}-` }, onData, signal: stop });
+      await sleep(watchSeconds - (performance.now() - began) / 1000);
     } catch (error) {
-      if (!stop.signal.aborted) throw error;
-      left = Math.max(0, ahead());
+      if (!stop.aborted) throw error;
       connection.close();
       connection = new Connection(script.host, task, script.headers);
     }
-    clearTimeout(late);
   }
   // What is left in the buffer is watched to the end, or nearly.
   await Promise.all([stay(), sleep(Math.min(4, left / script.bytesPerSecond))]);
