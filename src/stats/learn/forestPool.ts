@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { NetssmError, projectRoot } from '../../util';
-import { TreeGrower, type TreeData } from './growTree';
+import type { TreeData } from './drawItems';
+import { TreeGrower } from './growTree';
 import type { TreeArrays } from './tree';
 import type { ResolvedTreeOptions } from './treeOptions';
 

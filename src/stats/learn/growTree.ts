@@ -1,20 +1,9 @@
 import { NetssmError, Rng } from '../../util';
-import { codesOf, levelsOf, TERNARY_CAPACITY, TERNARY_CODES, type EncodedColumns } from './columns';
+import { codesOf, levelsOf, TERNARY_CAPACITY, TERNARY_CODES } from './columns';
+import { drawItems, ITEM, MOST_ITEMS, Xorshift, type TreeData } from './drawItems';
 import { NodeList } from './nodeList';
 import type { TreeArrays } from './tree';
 import type { ResolvedTreeOptions } from './treeOptions';
-
-/** What trees are grown from; threads share it. */
-export interface TreeData {
-  columns: EncodedColumns;
-  /** Class of every item. */
-  labels: Uint16Array;
-  classes: number;
-}
-
-/** An item and how often it was drawn, in one number: `item | weight << 24`. */
-const ITEM = 0xffffff;
-const MOST_ITEMS = 1 << 24;
 
 /**
  * Classification trees by Gini impurity (Breiman et al., CART, 1984). One grower per thread; it keeps its work space.
@@ -41,7 +30,7 @@ export class TreeGrower {
   private nodeWeight = 0;
   /** Items whose weights a ternary sum can hold. */
   private chunk = 1;
-  private state = 1;
+  private random = new Xorshift(1);
   // The best split of the node so far.
   private bestScore = 0;
   private bestFeature = -1;
@@ -73,8 +62,9 @@ export class TreeGrower {
   /** One tree; `bootstrap` draws as many items as there are, with replacement. */
   grow(seed: string, bootstrap: boolean): TreeArrays {
     const rng = new Rng(seed);
-    this.state = rng.uint32() || 1;
-    const size = this.draw(rng, bootstrap);
+    this.random = new Xorshift(rng.uint32());
+    const { size, heaviest } = drawItems(this.data, rng, bootstrap, this.entries);
+    this.chunk = Math.floor(TERNARY_CAPACITY / heaviest);
     const { columns } = this.data.columns;
     for (let c = 0; c < columns; c++) this.features[c] = c;
     const nodes = new NodeList(this.data.classes, columns);
@@ -105,26 +95,6 @@ export class TreeGrower {
       stack.push(start, middle, depth + 1, constant, 2 * node);
     }
     return nodes.finish();
-  }
-
-  /** Fills the list in order of the classes. */
-  private draw(rng: Rng, bootstrap: boolean): number {
-    const { labels, classes, columns } = this.data;
-    const { rows } = columns;
-    const drawn = new Uint8Array(rows);
-    if (bootstrap) for (let i = 0; i < rows; i++) drawn[rng.int(rows)]++;
-    else drawn.fill(1);
-    const place = new Uint32Array(classes + 1);
-    let most = 1;
-    for (let i = 0; i < rows; i++) {
-      if (drawn[i] > 0) place[labels[i] + 1]++;
-      most = Math.max(most, drawn[i]);
-    }
-    for (let c = 0; c < classes; c++) place[c + 1] += place[c];
-    const size = place[classes];
-    for (let i = 0; i < rows; i++) if (drawn[i] > 0) this.entries[place[labels[i]]++] = i | (drawn[i] << 24);
-    this.chunk = Math.floor(TERNARY_CAPACITY / most);
-    return size;
   }
 
   private findRuns(start: number, end: number): void {
@@ -169,7 +139,7 @@ export class TreeGrower {
       this.bestScore < this.nodeWeight
     ) {
       visited++;
-      const r = this.below(knownLeft + undrawn - known - found);
+      const r = this.random.below(knownLeft + undrawn - known - found);
       if (r < knownLeft) {
         knownLeft--;
         continue;
@@ -387,15 +357,5 @@ export class TreeGrower {
     }
     for (let i = 0; i < right; i++) entries[at + i] = moved[i];
     return at;
-  }
-
-  /** Uniform integer below n, from a xorshift generator (Marsaglia, 2003): drawing features must cost nothing. */
-  private below(n: number): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x;
-    return Math.floor(((x >>> 0) / 4294967296) * n);
   }
 }
