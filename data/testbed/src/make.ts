@@ -47,6 +47,8 @@ class Run {
   private todo: (SessionId & { tries?: number })[] = [];
   private stopping = false;
   private made = 0;
+  /** How many this run has to make. */
+  private total = 0;
   private readonly failures: string[] = [];
   private started = Date.now();
 
@@ -71,6 +73,7 @@ class Run {
       const shared = await this.prepare();
       mkdirSync(options.work, { recursive: true });
       this.todo = this.list.filter((id) => !findSession(options.work, id, this.scriptOf(id, shared)));
+      this.total = this.todo.length;
       console.log(
         `${this.list.length} sessions of ${this.classes.length} classes; ` +
           `${this.list.length - this.todo.length} are there, ${this.todo.length} to make, ${options.jobs} at a time`,
@@ -116,7 +119,7 @@ class Run {
         const { section, truth } = await runSession(kind, item, shared, `${this.prefix}${slot}`);
         const bytes = await keepSession(this.options.work, section, truth);
         this.made++;
-        console.log(describeProgress(truth, bytes, this.made, this.todo.length, this.options.jobs, this.started));
+        console.log(describeProgress(truth, bytes, this.made, this.total, this.started));
       } catch (error) {
         if (this.stopping) return;
         const tries = (item.tries ?? 0) + 1;

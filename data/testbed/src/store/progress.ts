@@ -13,15 +13,14 @@ export function describeProgress(
   truth: SessionTruth,
   bytes: number,
   made: number,
-  left: number,
-  jobs: number,
+  total: number,
   started: number,
 ): string {
   const tcp = truth.flows.filter((f) => f.protocol === 'tcp');
   const elapsed = (Date.now() - started) / 1000;
-  const eta = (elapsed / made) * (left + Math.min(jobs - 1, made));
+  const eta = (elapsed / made) * (total - made);
   return (
-    `${String(made).padStart(5)}/${made + left}  ${truth.id.padEnd(24)} ${String(truth.packets).padStart(6)} packets ` +
+    `${String(made).padStart(5)}/${total}  ${truth.id.padEnd(24)} ${String(truth.packets).padStart(6)} packets ` +
     `${String(truth.flows.length).padStart(3)} flows ${truth.seconds.toFixed(1).padStart(5)} s ` +
     `${(bytes / truth.packets).toFixed(1).padStart(5)} B/packet  ` +
     `${tcp.filter((f) => f.handshake).length}/${tcp.length} handshakes, ${tcp.filter((f) => f.end !== 'open').length} closed` +
