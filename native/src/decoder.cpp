@@ -20,7 +20,8 @@ int64_t decoderTensorLength(const DecoderSizes& s, int64_t i) {
                             s.model * s.inner};
   const int64_t mamba1[] = {s.model, s.projected() * s.model, conv * s.taps, conv, (s.rank + 2 * s.states) * s.inner,
                             s.inner * s.rank, s.inner, s.inner * s.states, s.inner, s.model * s.inner};
-  return (s.kind == Mamba2 ? mamba2 : mamba1)[(i - 2) % s.tensorsPerLayer()];
+  const int64_t* lengths = s.kind == Mamba2 ? mamba2 : mamba1;
+  return lengths[(i - 2) % s.tensorsPerLayer()];
 }
 
 int64_t decoderWorkspace(const DecoderWeights& weights, int64_t rows) {

@@ -15,6 +15,9 @@ struct Product {
   bool add;  // to what `out` holds
 };
 
+// Bytes between what a one-row product reads and what it asks for.
+constexpr int64_t kAhead = 2048;
+
 // R rows of x by P panels.
 template <int R, int P, class Weight>
 static void tile(const Product& g, const Weight* w, int64_t panel, int64_t r0) {
@@ -28,6 +31,14 @@ static void tile(const Product& g, const Weight* w, int64_t panel, int64_t r0) {
     for (int j = 0; j < 2 * P; ++j) acc[r][j] = vzero();
   for (int64_t k = 0; k < columns; ++k) {
     vf wv[2 * P];
+    // Few rows wait for the weights: they are asked for ahead, past the end of a memory page too.
+    if (P == 4)
+#pragma GCC unroll 4
+      for (int p = 0; p < P; ++p) {
+        const char* ahead = reinterpret_cast<const char*>(w + p * stride) + kAhead;
+        __builtin_prefetch(ahead);
+        if (PW * sizeof(Weight) > 64) __builtin_prefetch(ahead + 64);
+      }
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) loadPair(w + p * stride, &wv[2 * p], &wv[2 * p + 1]);
 #pragma GCC unroll 16
