@@ -64,7 +64,7 @@ DATA = {
     "sizes": dict(make=sizes, args=[5, 1600, 6, 4], train=800),
     "sizes2": dict(make=sizes, args=[13, 700, 5, 2], train=350),
 }
-SEEDS = range(8)
+SEEDS = range(24)
 
 
 def mean_accuracy(build, xt, yt, xs, ys):
