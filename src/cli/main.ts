@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '..';
 import { registerBench } from './commands/bench';
+import { registerCheck } from './commands/check';
 import { registerData } from './commands/data';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
@@ -25,6 +26,7 @@ const COMMANDS: readonly Register[] = [
   registerTrain,
   registerGenerate,
   registerEvaluate,
+  registerCheck,
   registerKernel,
   registerNotebook,
   registerRunNotebook,

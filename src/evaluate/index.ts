@@ -1,4 +1,5 @@
 export * from './baselines';
+export * from './compliance';
 export * from './evaluateTraces';
 export * from './evaluation';
 export * from './fields';

@@ -3,7 +3,6 @@ export { checkCapture, checkFrames, type CheckCaptureOptions } from './checkCapt
 export { ComplianceChecker, type CheckerOptions } from './checker';
 export type { ChecksumCounts, ChecksumVerdict } from './checksums';
 export type { TcpFlowCounts, TcpSegmentCounts } from './counts';
-export { emptyReport, sumReports, type ComplianceReport, type Finding, type RuleResult } from './report';
 export {
   comparePaperMetrics,
   PAPER_METRICS,
@@ -12,5 +11,6 @@ export {
   type PaperRow,
   type PaperValue,
 } from './paperMetrics';
+export { emptyReport, sumReports, type ComplianceReport, type Finding, type RuleResult } from './report';
 export type { Rule, RuleLayer, Severity } from './rule';
 export { ruleOf, RULES, rulesMarkdown } from './rules';

@@ -1,7 +1,8 @@
 import { NETWORK_RULES } from './networkRules';
 import { OTHER_RULES } from './otherRules';
 import type { Rule } from './rule';
-import { TCP_SEGMENT_RULES, TCP_STATE_RULES } from './tcpRules';
+import { TCP_SEGMENT_RULES } from './tcpSegmentRules';
+import { TCP_STATE_RULES } from './tcpStateRules';
 
 /** Every rule, in the order of docs/compliance.md. */
 export const RULES: readonly Rule[] = [

@@ -2,10 +2,11 @@ import { TcpFlag } from '../../packets';
 import { classifySegment, isDuplicateAck, segmentLength, type SegmentKind } from './analysis';
 import type { TcpSegmentCounts } from './counts';
 import type { Hit } from './hits';
-import { seqDifference, seqPlus, Side, synOffer, type CheckedSegment, type SynOffer } from './side';
+import { seqDifference, seqPlus, Side, synOffer, type CheckedSegment } from './side';
+import { checkAgreed } from './tcpAgreed';
 import { flagText, hasConflictingFlags } from './tcpSegment';
 
-const { SYN, FIN, RST, ACK, ECE, CWR } = TcpFlag;
+const { SYN, FIN, RST, ACK } = TcpFlag;
 /** Further off than this, and than any window seen, is no retransmission and no plausible loss. */
 const FAR = 2 ** 20;
 /** Segments by which two directions may be captured in the wrong order. */
@@ -79,7 +80,7 @@ export class TcpFlowCheck {
     }
     this.countProgress(segment, own, peer);
     if (flags & SYN) this.checkSyn(segment, own, peer);
-    else this.checkAgreed(segment, own, peer);
+    else checkAgreed(segment, own, peer, this.kind, this.counts, this.hit);
     if (flags & RST) this.checkReset(segment, own, peer);
     else if (own.seen) this.checkSequence(segment, own, peer, fromClient);
     if (flags & ACK && !(flags & RST)) this.checkAck(segment, own, peer, fromClient);
@@ -111,68 +112,6 @@ export class TcpFlowCheck {
     }
     if (payload > 0 && !segment.options.some(({ kind }) => kind === 'fastOpen')) {
       hit('tcp-syn-data', () => `${payload} bytes in ${flagText(flags)}`);
-    }
-  }
-
-  /** Options and flags that the two SYNs decide on. */
-  private checkAgreed(segment: CheckedSegment, own: Side, peer: Side): void {
-    const { hit } = this;
-    const { flags, options } = segment;
-    const both = own.syn && peer.syn ? ([own.syn, peer.syn] as const) : undefined;
-    const whole = both !== undefined && both[0].complete && both[1].complete;
-    const timestamps = options.find((option) => option.kind === 'timestamps');
-    const sack = options.find((option) => option.kind === 'sack');
-    if (whole && !(flags & RST)) {
-      const agreed = both[0].timestamps && both[1].timestamps;
-      if (agreed && !timestamps && segment.optionsComplete && !this.isProbe(segment)) {
-        hit('tcp-timestamps-missing', () => `no timestamps in ${flagText(flags)}`);
-      } else if (!agreed && timestamps) {
-        hit('tcp-timestamps-not-agreed', () => 'timestamps, which the SYNs did not agree on');
-      }
-    }
-    if (sack && peer.syn?.complete && !peer.syn.sackPermitted) {
-      hit('tcp-sack-not-permitted', () => 'SACK to a side whose SYN did not permit it');
-      this.counts.sackNotPermitted++;
-    }
-    if (sack && peer.seen && !peer.hole) {
-      for (const [left, right] of sack.blocks) {
-        const beyond = seqDifference(right, peer.next);
-        if (beyond > 0) {
-          hit('tcp-sack-unseen', () => `block {${left}:${right}}, ${beyond} bytes beyond what was sent`);
-        }
-      }
-    }
-    if (both) {
-      const ecn = agreedOnEcn(both[0], both[1]);
-      if (flags & (ECE | CWR) && !ecn) hit('tcp-ecn-not-agreed', () => flagText(flags));
-      else if (segment.reserved & 1 && !ecn) hit('tcp-reserved', () => 'AE without ECN agreed on');
-    }
-    if (options.some(({ kind }) => kind === 'mss')) this.counts.mssOutside++;
-    if (options.some(({ kind }) => kind === 'windowScale')) this.counts.scaleOutside++;
-    if (peer.syn?.mss !== undefined && segment.payload > peer.syn.mss) {
-      hit('tcp-mss-exceeded', () => `${segment.payload} bytes where the peer's MSS is ${peer.syn!.mss}`);
-    }
-    if (timestamps && own.seen) this.checkTimestamps(segment, timestamps, own, peer);
-  }
-
-  private isProbe({ payload }: CheckedSegment): boolean {
-    return payload <= 1 && (this.kind === 'keepAlive' || this.kind === 'windowProbe');
-  }
-
-  private checkTimestamps(
-    { flags, sequenceNumber }: CheckedSegment,
-    { value, echoReply }: { value: number; echoReply: number },
-    own: Side,
-    peer: Side,
-  ): void {
-    const isNew = this.kind === 'new' && sequenceNumber === own.next;
-    if (isNew && own.timestamp !== undefined && seqDifference(value, own.timestamp) < 0) {
-      this.hit('tcp-timestamps-backwards', () => `${value} after ${own.timestamp}`);
-    }
-    if (flags & ACK && !(flags & RST) && peer.syn && peer.timestamp !== undefined && !peer.hole) {
-      if (seqDifference(echoReply, peer.timestamp) > 0) {
-        this.hit('tcp-timestamps-echo', () => `echoes ${echoReply}; the peer's highest is ${peer.timestamp}`);
-      }
     }
   }
 
@@ -421,12 +360,4 @@ export class TcpFlowCheck {
     peer.acknowledged(ack);
     if (peer.finEnd !== undefined && seqDifference(ack, peer.finEnd) >= 0) peer.finAcknowledged = true;
   }
-}
-
-/** RFC 3168, section 6.1.1: ECE and CWR in the SYN, ECE alone in the SYN-ACK; accurate ECN answers with others. */
-function agreedOnEcn(a: SynOffer, b: SynOffer): boolean {
-  const [syn, synAck] = a.flags & ACK ? [b, a] : [a, b];
-  if ((syn.flags & (ECE | CWR)) !== (ECE | CWR)) return false;
-  if (syn.reserved & 1) return true;
-  return (synAck.flags & (ECE | CWR)) === ECE;
 }
