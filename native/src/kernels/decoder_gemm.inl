@@ -115,12 +115,12 @@ static void product(const Product& g, bool parallel) {
       panels<int8_t>(g, p0, p1);
   };
   const int64_t perPanel = g.rows * g.W->columns * PW;
-  if (!parallel || perPanel * all < 524288) {
+  if (!parallel || perPanel * all < 131072) {
     run(0, all);
     return;
   }
-  // Four panels at a time keep the streams of a one-row product; pieces of some tens of microseconds.
-  const int64_t grain = roundUp(1 + 131072 / perPanel, 4);
+  // Four panels at a time keep the streams of a one-row product; pieces of some microseconds.
+  const int64_t grain = roundUp(1 + 49152 / perPanel, 4);
   parallelRange(all, grain, run);
 }
 
