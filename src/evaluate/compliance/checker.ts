@@ -36,6 +36,8 @@ export interface CheckerOptions {
 
 /** A SYN so long after the last segment opens another connection, whatever became of the first (twice 60 s). */
 const REUSE_MICROS = 120e6;
+/** Packets back of which is remembered how bad they were. */
+const RECENT = 65_536;
 
 /** What is known of a flow under way. */
 interface FlowState {
@@ -63,6 +65,7 @@ export class ComplianceChecker {
   private flow: FlowState | undefined;
   /** 0: the packet keeps all rules; 1: an oddity; 2: a violation. */
   private worst = 0;
+  private readonly recent = new Uint8Array(RECENT);
 
   constructor(
     name: string,
@@ -104,8 +107,8 @@ export class ComplianceChecker {
     }
     // Evicted at once: nothing refers to the slot any more.
     if (slot >= 0 && index.ids[slot] === -1) this.states[slot] = undefined;
-    if (this.worst === 2) report.violatingPackets++;
-    else if (this.worst === 1) report.oddPackets++;
+    this.recent[number % RECENT] = this.worst;
+    this.countPacket(0, this.worst);
   }
 
   /** Ends all flows. @param name what the report is to call the capture. */
@@ -139,11 +142,16 @@ export class ComplianceChecker {
     if (result.last === packet) return;
     result.last = packet;
     result.packets++;
+    const bad = result.severity === 'violation' ? 2 : 1;
     if (packet === this.number) {
-      const bad = result.severity === 'violation' ? 2 : 1;
       if (bad > this.worst) this.worst = bad;
-    } else if (result.severity === 'violation') this.report.violatingPackets++;
-    else this.report.oddPackets++;
+    } else {
+      // An earlier packet: of one long gone it is not known whether it had been counted.
+      const i = packet % RECENT;
+      const before = this.number - packet < RECENT ? this.recent[i] : 0;
+      this.countPacket(before, bad);
+      this.recent[i] = Math.max(before, bad);
+    }
     if (result.examples.length < this.keep) {
       result.examples.push({ packet, flow: flow?.name ?? null, message: message() });
     }
@@ -151,6 +159,14 @@ export class ComplianceChecker {
       flow.rules.add(rule);
       result.flows++;
     }
+  }
+
+  /** A packet that was `before` is now as bad as `after`: 0, 1 (oddity) or 2 (violation). */
+  private countPacket(before: number, after: number): void {
+    if (after <= before) return;
+    if (before === 1) this.report.oddPackets--;
+    if (after === 2) this.report.violatingPackets++;
+    else this.report.oddPackets++;
   }
 
   private addSegment(flow: TcpFlowCheck, slot: number, packet: Packet, frame: Frame): void {
