@@ -62,15 +62,35 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-/** Rows of an HTML and a plain-text table from records; columns in the order of the first record's keys. */
-export function table(rows: readonly Record<string, unknown>[], options: { caption?: string } = {}): void {
-  if (rows.length === 0) return html('<i>no rows</i>', 'no rows');
-  const columns = Object.keys(rows[0]);
+/** Options of {@link table}. */
+export interface TableViewOptions {
+  caption?: string;
+  /** Names and order of the columns; default: the first record's keys. */
+  columns?: readonly string[];
+}
+
+/** Shows records as a table, HTML and text; numbers stand on the right, with four digits. */
+export function table(rows: readonly Record<string, unknown>[], options: TableViewOptions = {}): void {
+  showBundle(tableBundle(rows, options));
+}
+
+/** What {@link table} shows. */
+export function tableBundle(
+  rows: readonly Record<string, unknown>[],
+  options: TableViewOptions = {},
+): MimeBundle {
+  const caption = options.caption ?? '';
+  if (rows.length === 0) {
+    const text = [caption, 'no rows'].filter(Boolean).join(': ');
+    return { 'text/html': `<i>${escapeHtml(text)}</i>`, 'text/plain': text };
+  }
+  const columns = options.columns ?? Object.keys(rows[0]);
   const cell = (value: unknown): string =>
     typeof value === 'number' && !Number.isInteger(value)
       ? String(Number(value.toPrecision(4)))
       : String(value ?? '');
-  const numeric = (column: string): boolean => rows.every((row) => typeof row[column] === 'number');
+  const numeric = (column: string): boolean =>
+    rows.every((row) => typeof row[column] === 'number' || typeof row[column] === 'bigint');
   const align = columns.map((column) => (numeric(column) ? 'right' : 'left'));
   const head = columns.map((c, i) => `<th style="text-align:${align[i]}">${escapeHtml(c)}</th>`).join('');
   const body = rows
@@ -79,15 +99,18 @@ export function table(rows: readonly Record<string, unknown>[], options: { capti
         `<tr>${columns.map((c, i) => `<td style="text-align:${align[i]}">${escapeHtml(cell(row[c]))}</td>`).join('')}</tr>`,
     )
     .join('');
-  const caption = options.caption ? `<caption>${escapeHtml(options.caption)}</caption>` : '';
-  html(
-    `<table style="border-collapse:collapse">${caption}<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table>`,
-    textTable(
-      columns,
-      rows.map((row) => columns.map((c) => cell(row[c]))),
-      align,
-    ),
+  const title = caption
+    ? `<caption style="caption-side:top;text-align:left">${escapeHtml(caption)}</caption>`
+    : '';
+  const text = textTable(
+    columns,
+    rows.map((row) => columns.map((c) => cell(row[c]))),
+    align,
   );
+  return {
+    'text/html': `<div style="overflow-x:auto"><table style="border-collapse:collapse">${title}<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
+    'text/plain': caption ? `${caption}\n${text}` : text,
+  };
 }
 
 /** Columns padded to their widest cell. */

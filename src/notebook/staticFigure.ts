@@ -1,6 +1,7 @@
 /**
  * A plain SVG of a plotly figure, for everywhere that plotly itself does not run: saved notebooks on the web, e-mail,
- * files. Simplified: scatter, bar, histogram and heatmap traces on linear axes, subplots stacked; no hover.
+ * files. Simplified: scatter, bar, histogram and heatmap traces, subplots stacked; no hover. Horizontal axes may be
+ * logarithmic, vertical ones may have a range and texts of their own; null breaks a line.
  */
 import { escapeHtml } from './display';
 
@@ -22,7 +23,7 @@ export const PALETTE = [
   '#f0e442',
 ];
 
-type Values = ArrayLike<number | string>;
+type Values = ArrayLike<number | string | null>;
 interface Trace {
   type?: string;
   mode?: string;
@@ -44,6 +45,14 @@ interface Series {
   colour: string;
   legend: boolean;
 }
+/** The part of plotly's axes that is drawn. */
+interface Axis {
+  title?: unknown;
+  type?: string;
+  range?: [number, number];
+  tickvals?: number[];
+  ticktext?: string[];
+}
 /** A rectangle of the picture. */
 interface Area {
   left: number;
@@ -61,19 +70,29 @@ export function staticSvg(figure: FigureSpec): string | undefined {
   const layout = (figure.layout ?? {}) as Record<string, unknown>;
   const overlay = layout.barmode === 'overlay';
   const axes = [...new Set(traces.map((trace) => trace.yaxis ?? 'y'))];
-  const height = axes.length > 1 ? 60 + 210 * axes.length : HEIGHT;
+  const wanted = typeof layout.height === 'number' ? layout.height : HEIGHT;
+  // Tall figures have many lanes; ordinary ones need no more room than the text beside them.
+  const height = axes.length > 1 ? 60 + 210 * axes.length : wanted > 450 ? wanted : HEIGHT;
   const panelHeight = (height - 34 - 40) / axes.length;
   const series: Series[] = [];
   const bodies = axes.map((axis, i) => {
     const own = traces.filter((trace) => (trace.yaxis ?? 'y') === axis);
     const top = 34 + i * panelHeight;
-    const area = { left: 64, top, right: WIDTH - 16, bottom: top + panelHeight - 24 };
+    const vertical = (layout[axis.replace('y', 'yaxis')] ?? {}) as Axis;
+    const isLog = (layout.xaxis as Axis | undefined)?.type === 'log';
+    const area = {
+      left: vertical.ticktext ? 124 : 64,
+      top,
+      right: WIDTH - 16,
+      bottom: top + panelHeight - 24,
+    };
     const heat = own.find((trace) => trace.type === 'heatmap' && trace.z);
     if (heat) return heatmap(heat, area);
     const categories: string[] = [];
-    const drawn = own.flatMap((trace) => toSeries(trace, series.length, categories, overlay));
+    const drawn = own.flatMap((trace, i) => toSeries(trace, series.length + i, categories, overlay));
+    if (isLog) for (const s of drawn) s.x = s.x.map((x) => (x > 0 ? Math.log10(x) : NaN));
     series.push(...drawn);
-    return plot(drawn, categories, area, overlay);
+    return plot(drawn, categories, area, overlay, vertical, isLog);
   });
   if (bodies.every((body) => body === undefined)) return undefined;
   const turned = traces.some((trace) => trace.orientation === 'h');
@@ -104,8 +123,9 @@ function toSeries(trace: Trace, index: number, categories: string[], overlay: bo
   if (type === 'histogram' && trace.x) return [{ ...base, ...histogram(Array.from(trace.x, Number)) }];
   const [keys, values] = trace.orientation === 'h' ? [trace.y, trace.x] : [trace.x, trace.y];
   if (!['scatter', 'scattergl', 'bar'].includes(type) || !values) return [];
-  const y = Array.from(values, Number);
+  const y = Array.from(values, (value) => (value === null ? NaN : Number(value)));
   const x = Array.from(keys ?? y.map((_, i) => i), (value) => {
+    if (value === null) return NaN;
     if (typeof value === 'number') return value;
     if (!categories.includes(value)) categories.push(value);
     return categories.indexOf(value);
@@ -124,14 +144,21 @@ function histogram(values: number[], bins = 30): Pick<Series, 'kind' | 'x' | 'y'
   return { kind: 'bar', x: y.map((_, i) => low + (i + 0.5) * width), y };
 }
 
-function plot(series: Series[], categories: string[], area: Area, overlay: boolean): string | undefined {
+function plot(
+  series: Series[],
+  categories: string[],
+  area: Area,
+  overlay: boolean,
+  vertical: Axis,
+  isLog: boolean,
+): string | undefined {
   const xs = series.flatMap((s) => s.x).filter(Number.isFinite);
   const ys = series.flatMap((s) => s.y).filter(Number.isFinite);
   if (xs.length === 0 || ys.length === 0) return undefined;
   const bars = series.filter((s) => s.kind === 'bar');
   const step = bars.length > 0 ? smallestGap(xs) : 0;
   const [x0, x1] = extent(xs, step / 2 || undefined);
-  const [y0, y1] = extent(bars.length > 0 ? [...ys, 0] : ys);
+  const [y0, y1] = vertical.range ?? extent(bars.length > 0 ? [...ys, 0] : ys);
   const px = (x: number): number => scale(x, x0, x1, area.left, area.right);
   const py = (y: number): number => scale(y, y0, y1, area.bottom, area.top);
   const marks = series.map((s) => {
@@ -144,23 +171,47 @@ function plot(series: Series[], categories: string[], area: Area, overlay: boole
       return points
         .map(([a, b]) => `<circle cx="${r(a)}" cy="${r(b)}" r="2.5" fill="${s.colour}"/>`)
         .join('');
-    const path = points.map(([a, b]) => `${r(a)},${r(b)}`).join(' ');
-    return `<polyline points="${path}" fill="none" stroke="${s.colour}" stroke-width="1.8"/>`;
+    return runs(s)
+      .map((run) => run.map((k) => `${r(px(s.x[k]))},${r(py(s.y[k]))}`).join(' '))
+      .map((path) => `<polyline points="${path}" fill="none" stroke="${s.colour}" stroke-width="1.8"/>`)
+      .join('');
   });
-  const horizontal = ticks(y0, y1).map(
-    (value) =>
+  const { tickvals, ticktext } = vertical;
+  const levels = tickvals && ticktext ? tickvals : ticks(Math.min(y0, y1), Math.max(y0, y1));
+  const horizontal = levels.map(
+    (value, i) =>
       `<line x1="${area.left}" x2="${area.right}" y1="${r(py(value))}" y2="${r(py(value))}" stroke="#e3e3e3"/>` +
-      text(area.left - 6, py(value) + 4, String(value), 'end'),
+      text(area.left - 6, py(value) + 4, ticktext?.[i] ?? String(value), 'end'),
   );
   const places: [number, string][] =
     categories.length > 0
       ? categories.map((c, i) => [i, c])
-      : ticks(x0, x1).map((v): [number, string] => [v, String(v)]);
+      : isLog
+        ? powers(x0, x1).map((v): [number, string] => [v, String(Number((10 ** v).toPrecision(3)))])
+        : ticks(x0, x1).map((v): [number, string] => [v, String(v)]);
   const labels = places.map(([value, label]) =>
     text(px(value), area.bottom + 15, label.slice(0, 18), 'middle'),
   );
   const base = `<line x1="${area.left}" x2="${area.right}" y1="${r(area.bottom)}" y2="${r(area.bottom)}" stroke="#444444"/>`;
   return [...horizontal, ...labels, base, ...marks].join('');
+}
+
+/** Indices of points that a line connects: null and NaN interrupt it. */
+function runs(s: Series): number[][] {
+  const found: number[][] = [[]];
+  s.x.forEach((x, k) => {
+    if (Number.isFinite(x) && Number.isFinite(s.y[k])) found[found.length - 1].push(k);
+    else if (found[found.length - 1].length > 0) found.push([]);
+  });
+  return found.filter((run) => run.length > 0);
+}
+
+/** Whole exponents between two; one in two or more where there are many. */
+function powers(low: number, high: number): number[] {
+  const step = Math.max(1, Math.ceil((high - low) / 8));
+  const first = Math.ceil(low / step) * step;
+  const count = Math.max(0, Math.floor((high - first) / step) + 1);
+  return Array.from({ length: count }, (_, i) => first + i * step);
 }
 
 function barMarks(

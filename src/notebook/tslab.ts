@@ -1,14 +1,17 @@
 /**
- * The parts of tslab 1.0.22 (pinned) that the kernel and `run-notebook` use, with types, and the two changes made
+ * The parts of tslab 1.0.22 (pinned) that the kernel and `run-notebook` use, with types, and the three changes made
  * to it. Imports that the notebook's own folder cannot resolve are resolved from this project, at run time and for
- * the type checker: that is what makes `import { ... } from "netssm/tokens"` work from any folder. And cells may use
- * variables of earlier cells as shorthand properties.
+ * the type checker: that is what makes `import { ... } from "netssm/tokens"` work from any folder. Cells may use
+ * variables of earlier cells as shorthand properties. And captures, packets, flows and tables show themselves as last
+ * expression of a cell.
  */
 import { existsSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { NetssmError, projectRoot } from '../util';
 import { expandShorthandProperties } from './cellSource';
+import { showBundle } from './display';
+import { richBundle } from './richValues';
 
 /** What a cell shows: data by MIME type, and an id when a later call replaces it. */
 export interface DisplayData {
@@ -79,6 +82,7 @@ export function loadTslab(): {
   extendTypeResolution();
   extendRequire();
   correctCells();
+  showValues();
   const { startKernel } = requireHere('tslab/dist/main');
   return {
     startKernel,
@@ -140,6 +144,27 @@ function correctCells(): void {
     converter.convert = (declarations, source) => convert(declarations, expandShorthandProperties(source));
     return converter;
   };
+}
+
+/** tslab prints a cell's last expression; values that have a picture show it instead. */
+function showValues(): void {
+  interface Console {
+    log(...values: unknown[]): void;
+    error(...values: unknown[]): void;
+  }
+  const module = requireHere('tslab/dist/executor') as {
+    createExecutor(folder: string, converters: object, output: Console): Executor;
+  };
+  const original = module.createExecutor;
+  module.createExecutor = (folder, converters, output) =>
+    original(folder, converters, {
+      ...output,
+      log: (...values) => {
+        const bundle = values.length === 1 ? richBundle(values[0]) : undefined;
+        if (bundle) showBundle(bundle);
+        else output.log(...values);
+      },
+    });
 }
 
 /** Run time: a package that the notebook's folder does not have is required from this project. */

@@ -144,7 +144,8 @@ async function countCutOptions(path: string): Promise<number> {
     for await (const { data, wireLen, linkType } of await openCapture(path)) {
       if (data.length >= Math.min(wireLen, MOST_HEADER_BYTES)) continue;
       const at = locateKept(data, linkType);
-      if (at.ok && at.transport === 'tcp' && data.length >= at.ipEnd + 20 && data.length < at.headerEnd) cut++;
+      if (at.ok && at.transport === 'tcp' && data.length >= at.ipEnd + 20 && data.length < at.headerEnd)
+        cut++;
     }
   } catch (error) {
     // Whoever reads the packets meets it again, and reports it.

@@ -1,7 +1,16 @@
+export * from './connection';
+export * from './fieldColours';
+export * from './fieldRanges';
+export * from './flowFigures';
+export * from './headerDiagram';
 export { htmlTable, type Cell, type TableSpec } from './html';
+export * from './ladder';
 export * from './lossFigures';
+export * from './packetView';
 export * from './report';
 export * from './reportSummary';
 export * from './similarityFigure';
 export * from './theme';
+export * from './tokenFields';
+export * from './tokenStrip';
 export * from './trafficFigures';

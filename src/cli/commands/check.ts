@@ -163,7 +163,7 @@ async function printReport(report: ComplianceReport, io: Io): Promise<void> {
     );
   }
   const sums = Object.entries(checksums).flatMap(([name, counts]) => {
-    const parts = Object.entries(counts as Record<string, number>).filter(([, n]) => n > 0);
+    const parts = Object.entries({ ...counts }).filter(([, n]) => n > 0);
     return parts.length === 0
       ? []
       : [`${name} ${parts.map(([what, n]) => `${CHECKSUM_WORDS[what]} ${number(n)}`).join(', ')}`];
