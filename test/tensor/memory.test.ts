@@ -8,7 +8,7 @@ import { compileSources } from '../train/child';
 import { temporaryFolder } from '../train/toy';
 import { engines } from './presentEngines';
 
-/** Trains for 200 steps, then a thousand more, and says what both left behind. */
+/** Trains for a thousand steps, in which caches and compiled code settle, then a thousand more, and says what both left behind. */
 const PROGRAM = `
 const { useEngine } = require('./dist/tensor');
 const { fusedLayers } = require('./dist/tensor/native');
@@ -51,7 +51,7 @@ async function mamba(tf) {
     const { numTensors, numDataBuffers } = tf.memory();
     return { numTensors, numDataBuffers, rss: process.memoryUsage().rss };
   };
-  for (let i = 0; i < 200; i++) await step();
+  for (let i = 0; i < 1000; i++) await step();
   const before = look();
   for (let i = 0; i < 1000; i++) await step();
   process.stdout.write(JSON.stringify({ before, after: look() }));
