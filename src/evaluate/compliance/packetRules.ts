@@ -78,9 +78,14 @@ export function checkPacketAlone(frame: Frame, packet: Packet, hit: Hit): void {
 }
 
 function checkProblems(frame: Frame, packet: Packet, hit: Hit): void {
-  const cut = frame.data.length < frame.wireLen;
+  // The first fragment may end within the transport header, whose rest is in the next.
+  const fragment = packet.layers.some(({ protocol, fields }) =>
+    protocol === 'ipv4' ? ((fields as Ipv4Fields).flags & 1) !== 0 : protocol === 'ipv6_fragment',
+  );
+  const cut = fragment || frame.data.length < frame.wireLen;
   for (const { code, message, offset } of packet.problems) {
     const say = (): string => message;
+    if (fragment && code === 'tcp_beyond_packet') continue;
     if (code in RULE_OF_PROBLEM) hit(RULE_OF_PROBLEM[code], say);
     else if (code === 'ipv4_checksum_wrong') {
       const zero = packet.bytes[offset] === 0 && packet.bytes[offset + 1] === 0;

@@ -233,6 +233,18 @@ describe('what is legitimate breaks no rule', () => {
     expect(checkFrames(flight()).rules).toMatchObject([{ rule: 'tcp-window-exceeded', packets: 3 }]);
   });
 
+  test('a TCP header that is spread over fragments', () => {
+    const whole = tcp({ sequenceNumber: 1, options: [MSS], data: 4, ip: { flags: 1 } });
+    // 16 bytes of the TCP header in the first fragment.
+    const first = whole.slice(0, 50);
+    first[17] = 36;
+    first[24] = first[25] = 0;
+    const sum = [...Array(10).keys()].reduce((s, i) => s + (first[14 + 2 * i] << 8) + first[15 + 2 * i], 0);
+    const folded = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+    first.set([folded >> 8, folded & 255], 24);
+    expect(rules(checkFrames(frames([first])))).toEqual([]);
+  });
+
   test('Ethernet padding is no trailer; zeros up to a fixed width are', () => {
     const ack = tcp({ sequenceNumber: 1, acknowledgmentNumber: 1 });
     const padded = (length: number) => Uint8Array.from({ length }, (_, i) => ack[i] ?? 0);
