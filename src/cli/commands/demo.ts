@@ -120,10 +120,14 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const evaluationFresh =
     generatedFresh && (await judge(folders.generatedFresh, '5/5 evaluate, just trained'));
 
-  const firstTry = firstTryRate(...generated.traces.map(({ report }) => report));
+  const reports = generated.traces.map(({ report }) => report);
+  const drawn = reports.reduce((n, report) => n + report.packets, 0);
+  const skipped = reports.reduce((n, report) => n + report.skipped, 0);
+  const decoded = drawn + skipped > 0 ? drawn / (drawn + skipped) : null;
   const numbers = keyNumbers(evaluation, bestBaseline(loss.baselines), loss.lossNats, {
     shipped: shipped !== undefined,
-    firstTry,
+    decoded,
+    firstTry: firstTryRate(...reports) ?? null,
   });
   const metrics = {
     version,
@@ -228,7 +232,7 @@ function keyNumbers(
   evaluation: Evaluation,
   best: { name: string; lossNats: number },
   heldOutLossNats: number,
-  { shipped, firstTry }: { shipped: boolean; firstTry: number | undefined },
+  { shipped, decoded, firstTry }: { shipped: boolean; decoded: number | null; firstTry: number | null },
 ): KeyNumber[] {
   const distance = (source: string, what: string): number | null =>
     evaluation.similarity.find((row) => row.source === source && row.label === 'macro' && row.what === what)
@@ -239,7 +243,6 @@ function keyNumbers(
   };
   const percent = (share: number | null): string => (share === null ? '-' : `${(share * 100).toFixed(1)} %`);
   const number = (value: number | null): string => (value === null ? '-' : formatNumber(value, 3));
-  const decodeRate = evaluation.sources.find((source) => source.role === 'synthetic')?.decodeRate ?? null;
   const compared = (what: string): string =>
     `${number(distance('synthetic', what))} (other real captures: ${number(distance('real', what))})`;
   return [
@@ -250,8 +253,8 @@ function keyNumbers(
     },
     {
       name: 'generated packets that decode',
-      value: decodeRate,
-      text: `${percent(decodeRate)} (at first try: ${percent(firstTry ?? null)}; others were drawn again)`,
+      value: decoded,
+      text: `${percent(decoded)} (at first try: ${percent(firstTry)}; others were drawn again)`,
     },
     {
       name: 'generated packets without any fault',
