@@ -48,7 +48,9 @@ for (const [linkType, samples] of byLinkType) {
   });
   writePcap(file, frames, { linkType });
   const args = ['-r', file, '-n', ...OPTIONS, ...HEURISTICS, '-T', 'json', '--no-duplicate-keys'];
-  const json = JSON.parse(execFileSync('tshark', args, { maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'ignore'] }));
+  const json = JSON.parse(
+    execFileSync('tshark', args, { maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'ignore'] }),
+  );
   const lines = json.map(({ _source: { layers } }) => {
     const { frame, ...rest } = layers;
     return JSON.stringify({ protocols: frame['frame.protocols'], ...rest });
