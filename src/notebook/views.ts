@@ -101,7 +101,7 @@ export function tokens(frames: readonly Frame[], options: TokensOptions = {}): v
 /** Shows one packet's tokens in several layouts, one strip a layout. Packets before it are encoded too. */
 export function tokensByLayout(frames: readonly Frame[], packet: number, layouts: readonly Layout[]): void {
   const rows = layouts.map((layout): TokenRow => ({
-    title: `${layout.name}, checksums ${layout.checksums}:`,
+    title: `${layout.name}, checksums ${layout.checksums}`,
     packet: annotateTokens(frames.slice(0, packet + 1), layout)[packet],
     end: '<|pkt|>',
   }));
