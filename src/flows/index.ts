@@ -29,3 +29,4 @@ export { listPackets, packetLine, timeOfDay, type ListedPacket } from './listPac
 export { FLOW_COLUMNS, PACKET_COLUMNS, type Columns, type ColumnSpec, type ColumnType } from './columns';
 export { exportTable, type ExportFormat, type ExportOptions } from './exportTable';
 export { flowColumns, flowTable, packetColumns, packetTable, type TableOptions } from './tables';
+export * from './testbed';

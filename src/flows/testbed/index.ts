@@ -1,0 +1,12 @@
+export { loadDataset, type LoadDatasetOptions, type TestbedDataset, type TestbedSession } from './dataset';
+export {
+  isTestbedSet,
+  readTestbedManifest,
+  TESTBED_SET,
+  testbedFolder,
+  testbedSetOf,
+  type TestbedManifest,
+  type TestbedManifestSession,
+} from './manifest';
+export { readPart, type FilePart } from './packedFrame';
+export type { ServedObject, SessionConditions, SessionTruth, TrueFlow } from './truth';
