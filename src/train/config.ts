@@ -57,6 +57,11 @@ export interface TrainConfig {
   evalEvery: number;
   /** Most validation tokens an evaluation looks at; null: all. */
   evalTokens: number | null;
+  /**
+   * Early stopping: the run ends after this many evaluations in a row that were not better than the best one, whose
+   * weights model.safetensors holds. null: never. May change when a run is resumed.
+   */
+  patience: number | null;
   /** Updates between checkpoints, and one at the end. */
   checkpointEvery: number;
   seed: number;
@@ -90,6 +95,7 @@ export const DEFAULT_TRAIN: TrainConfig = {
   clipNorm: 1,
   evalEvery: 250,
   evalTokens: 50_000,
+  patience: null,
   checkpointEvery: 100,
   seed: 1,
   init: null,
@@ -202,8 +208,10 @@ function checkNumbers(config: TrainConfig, problems: string[]): void {
     check(key, atLeast1, 'a whole number of at least 1');
   for (const key of ['warmupSteps', 'evalEvery', 'seed'] as const)
     check(key, atLeast0, 'a whole number of at least 0');
-  for (const key of ['decaySteps', 'evalTokens', 'shortestPiece'] as const)
+  for (const key of ['decaySteps', 'evalTokens', 'patience', 'shortestPiece'] as const)
     check(key, atLeast1, 'a whole number of at least 1', true);
+  if (config.patience !== null && config.evalEvery === 0)
+    problems.push('patience needs evalEvery above 0: it counts evaluations');
   check('maxSeconds', (n) => n > 0, 'above 0', true);
   for (const key of ['lr', 'eps', 'clipNorm'] as const) check(key, (n) => n > 0, 'above 0');
   for (const key of ['beta1', 'beta2'] as const) check(key, share, 'in [0, 1)');

@@ -20,9 +20,14 @@ export interface EvaluateLossOptions {
   chunkLen?: number;
   /** Ids of the model for ids of the data set, where they differ (fine-tuned models). */
   idMap?: Int32Array;
+  /** Names the tokens' fields; the result then has `perField`. `tokenFieldsOf` of netssm/viz does. */
+  fields?: TokenFieldNames;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }
+
+/** What each token of a sequence says, by its position in the sequence; undefined: nothing that has a name. */
+export type TokenFieldNames = (dataset: TokenDataset, sequence: number) => readonly (string | undefined)[];
 
 /** A place in the rows: part of a sequence. */
 interface Piece {
@@ -60,10 +65,13 @@ export async function evaluateLoss(
   const targets = new Int32Array(B * L);
   const starts = new Int32Array(B * L);
   const sequences = new Int32Array(B * L);
+  const positions = new Int32Array(B * L);
   const V = derivedSizes(config).padded_vocab_size;
   try {
     while (readers.some((reader) => reader.left > 0) && !options.signal?.aborted) {
-      readers.forEach((reader, b) => reader.fill(b * L, L, { tokens, targets, starts, sequences }));
+      readers.forEach((reader, b) =>
+        reader.fill(b * L, L, { tokens, targets, starts, sequences, positions }),
+      );
       const out = tf.tidy(() => {
         const result = forward(tf, config, params, tf.tensor2d(tokens.slice(), [B, L], 'int32'), {
           states,
@@ -78,7 +86,8 @@ export async function evaluateLoss(
       for (let i = 0; i < B * L; i++) {
         if (targets[i] < 0) continue;
         const label = dataset.sequences[sequences[i]].label;
-        totals.add(label, crossEntropy(logits, i * V, V, targets[i]), targets[i] < 256);
+        const field = options.fields?.(dataset, sequences[i])[positions[i]];
+        totals.add(label, crossEntropy(logits, i * V, V, targets[i]), targets[i] < 256, field);
       }
       options.onProgress?.({ done: totals.count, total, unit: 'tokens' });
       await macrotask();
@@ -141,6 +150,8 @@ interface Buffers {
   targets: Int32Array;
   starts: Int32Array;
   sequences: Int32Array;
+  /** Of the target in its sequence. */
+  positions: Int32Array;
 }
 
 /** Reads one row's pieces end to end. */
@@ -172,6 +183,7 @@ class RowReader {
       for (let k = 0; k < n; k++) {
         into.tokens[to + k] = id(tokens[k]);
         into.sequences[to + k] = sequence;
+        into.positions[to + k] = this.at + k + 1;
         if (k + 1 < tokens.length && tokens[k + 1] !== PADDING) into.targets[to + k] = id(tokens[k + 1]);
       }
       to += n;

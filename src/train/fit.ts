@@ -1,6 +1,9 @@
+import type { MambaConfig, Weights } from '../model';
 import type { Engine } from '../tensor';
+import type { TokenDataset, Vocabulary } from '../tokens';
 import type { OnProgress } from '../util';
 import type { TrainConfig } from './config';
+import type { TokenFieldNames } from './evaluateLoss';
 import { withInterrupt } from './interrupt';
 import { TrainingLoop } from './loop';
 import type { EvalMetrics, StepMetrics } from './metrics';
@@ -11,7 +14,7 @@ export interface FitOptions {
   run: string;
   /** Dataset folder. */
   data: string;
-  /** Settings that differ from {@link DEFAULT_TRAIN}; when resuming, from the run's train.json (steps, maxSeconds). */
+  /** Settings that differ from {@link DEFAULT_TRAIN}; when resuming, from the run's train.json (steps, maxSeconds, patience). */
   config?: Partial<TrainConfig>;
   engine: Engine;
   /** Go on from the run's checkpoint. */
@@ -20,13 +23,24 @@ export interface FitOptions {
   overwrite?: boolean;
   onProgress?: OnProgress;
   onStep?: (metrics: StepMetrics) => void;
-  onEval?: (metrics: EvalMetrics) => void;
+  /** After each evaluation, and awaited: whoever looks at the model or draws from it holds the run up meanwhile. */
+  onEval?: (metrics: EvalMetrics, model: ModelInTraining) => void | Promise<void>;
+  /** Names the tokens' fields, for losses by field in each evaluation. */
+  fields?: TokenFieldNames;
   /** Ends the run after the current step, as Ctrl-C does: everything is saved and the history returned. */
   signal?: AbortSignal;
 }
 
-/** Why a run ended: all steps done, `maxSeconds` over, or told to stop. */
-export type StopReason = 'steps' | 'time' | 'interrupt';
+/** The model as it is after an update. Its weights change with the next one: copy what is to be kept. */
+export interface ModelInTraining {
+  config: MambaConfig;
+  weights: Weights;
+  vocabulary: Vocabulary;
+  dataset: TokenDataset;
+}
+
+/** Why a run ended: all steps done, `maxSeconds` over, told to stop, or `patience` at its end. */
+export type StopReason = 'steps' | 'time' | 'interrupt' | 'patience';
 
 /** What {@link fit} returns. */
 export interface History {

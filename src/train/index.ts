@@ -7,6 +7,7 @@ export * from './evaluateLoss';
 export * from './exportModel';
 export * from './fineTune';
 export * from './fit';
+export * from './history';
 export * from './interrupt';
 export * from './labelEffect';
 export * from './lossTotals';

@@ -67,7 +67,7 @@ export class TrainingLoop {
       saved = true;
       // An evaluation that an interrupt cut short is made up for, so that the run is the uninterrupted one.
       if (this.evaluationIsDue() && (await this.evaluate())) saved = false;
-      while (this.step < steps && !this.signal.aborted && !this.timeIsUp()) {
+      while (this.step < steps && !this.signal.aborted && !this.timeIsUp() && !this.patienceIsUp()) {
         await this.update();
         saved = false;
         if (this.evaluationIsDue()) await this.evaluate();
@@ -77,7 +77,7 @@ export class TrainingLoop {
         }
         await macrotask();
       }
-      const stopped: StopReason = this.step >= steps ? 'steps' : this.signal.aborted ? 'interrupt' : 'time';
+      const stopped = this.stopReason();
       const evaluated = evalEvery === 0 || this.evals.at(-1)?.step === this.step;
       if (stopped !== 'interrupt' && !evaluated && (await this.evaluate())) saved = false;
       if (!saved) await this.saveCheckpoint();
@@ -87,6 +87,12 @@ export class TrainingLoop {
       this.log.close();
       this.learner.dispose();
     }
+  }
+
+  private stopReason(): StopReason {
+    if (this.step >= this.run.train.steps) return 'steps';
+    if (this.signal.aborted) return 'interrupt';
+    return this.patienceIsUp() ? 'patience' : 'time';
   }
 
   private async update(): Promise<void> {
@@ -127,7 +133,7 @@ export class TrainingLoop {
     if (!this.hasValidation) return false;
     const started = performance.now();
     const { options, run, learner } = this;
-    const { perLabel, ...loss } = await evaluateLoss(
+    const { perLabel, perField, ...loss } = await evaluateLoss(
       options.engine,
       run.config,
       learner.params,
@@ -136,6 +142,7 @@ export class TrainingLoop {
       {
         maxTokens: run.train.evalTokens,
         idMap: run.idMap,
+        fields: options.fields,
         signal: this.signal,
         onProgress: ({ done, total = 1 }) => this.report(`validation, ${Math.round((100 * done) / total)} %`),
       },
@@ -146,6 +153,7 @@ export class TrainingLoop {
       step: this.step,
       ...loss,
       perLabel,
+      ...(perField && { perField }),
       ms: Math.round(performance.now() - started),
     };
     this.evals.push(metrics);
@@ -154,7 +162,8 @@ export class TrainingLoop {
       this.best = { step: this.step, lossNats: loss.lossNats };
       this.saveModel(loss.lossNats);
     }
-    options.onEval?.(metrics);
+    const { config, vocabulary, dataset } = run;
+    await options.onEval?.(metrics, { config, vocabulary, dataset, weights: learner.weights });
     return true;
   }
 
@@ -249,6 +258,14 @@ export class TrainingLoop {
   private timeIsUp(): boolean {
     const { maxSeconds } = this.run.train;
     return maxSeconds !== null && this.elapsed() >= maxSeconds;
+  }
+
+  /** No evaluation of the last `patience` ones was the best; those before a resume count. */
+  private patienceIsUp(): boolean {
+    const { patience } = this.run.train;
+    const { best } = this;
+    if (patience === null || best === null) return false;
+    return this.evals.filter(({ step }) => step > best.step).length >= patience;
   }
 
   private elapsed(): number {

@@ -1,20 +1,24 @@
 import { bitsPerByte } from './metrics';
 
-/** Adds up token losses, overall and by label. */
+interface Sum {
+  nats: number;
+  tokens: number;
+}
+
+/** Adds up token losses, overall, by label and, where tokens have one, by field. */
 export class LossTotals {
   private nats = 0;
   private tokens = 0;
   private bytes = 0;
-  private readonly byLabel = new Map<string, { nats: number; tokens: number }>();
+  private readonly byLabel = new Map<string, Sum>();
+  private readonly byField = new Map<string, Sum>();
 
-  add(label: string, nats: number, isByte: boolean): void {
+  add(label: string, nats: number, isByte: boolean, field?: string): void {
     this.nats += nats;
     this.tokens++;
     if (isByte) this.bytes++;
-    let entry = this.byLabel.get(label);
-    if (!entry) this.byLabel.set(label, (entry = { nats: 0, tokens: 0 }));
-    entry.nats += nats;
-    entry.tokens++;
+    addTo(this.byLabel, label, nats);
+    if (field !== undefined) addTo(this.byField, field, nats);
   }
 
   get count(): number {
@@ -23,16 +27,31 @@ export class LossTotals {
 
   result(): LossResult {
     const lossNats = this.nats / Math.max(1, this.tokens);
-    const perLabel: LossResult['perLabel'] = {};
-    for (const [label, { nats, tokens }] of [...this.byLabel].sort(([a], [b]) => (a < b ? -1 : 1)))
-      perLabel[label] = { lossNats: nats / tokens, tokens };
     return {
       lossNats,
       bitsPerByte: bitsPerByte(lossNats, this.tokens, this.bytes),
       tokens: this.tokens,
-      perLabel,
+      perLabel: means(this.byLabel, ([a], [b]) => (a < b ? -1 : 1)),
+      ...(this.byField.size > 0 && { perField: means(this.byField, ([, a], [, b]) => b.nats - a.nats) }),
     };
   }
+}
+
+function addTo(sums: Map<string, Sum>, key: string, nats: number): void {
+  let entry = sums.get(key);
+  if (!entry) sums.set(key, (entry = { nats: 0, tokens: 0 }));
+  entry.nats += nats;
+  entry.tokens++;
+}
+
+function means(
+  sums: Map<string, Sum>,
+  order: (a: [string, Sum], b: [string, Sum]) => number,
+): LossResult['perLabel'] {
+  const sorted = [...sums].sort(order);
+  return Object.fromEntries(
+    sorted.map(([key, { nats, tokens }]) => [key, { lossNats: nats / tokens, tokens }]),
+  );
 }
 
 /** A loss over a split. */
@@ -44,4 +63,6 @@ export interface LossResult {
   /** Predicted tokens. */
   tokens: number;
   perLabel: Record<string, { lossNats: number; tokens: number }>;
+  /** By field, in the order of their share of the whole loss; absent unless the tokens' fields were named. */
+  perField?: Record<string, { lossNats: number; tokens: number }>;
 }

@@ -37,6 +37,8 @@ export interface EvalMetrics {
   lossNats: number;
   bitsPerByte: number;
   perLabel: Record<string, { lossNats: number; tokens: number }>;
+  /** By what the token says (a header field's name), where the caller named the tokens' fields. */
+  perField?: Record<string, { lossNats: number; tokens: number }>;
   tokens: number;
   ms: number;
 }

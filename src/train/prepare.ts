@@ -48,7 +48,7 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
     if (resumes) {
       const checkpoint = readCheckpoint(paths.checkpoint);
       // A setting that did not exist when the run began had its default.
-      const { steps: _steps, maxSeconds: _maxSeconds, ...defaults } = DEFAULT_TRAIN;
+      const { steps: _steps, maxSeconds: _maxSeconds, patience: _patience, ...defaults } = DEFAULT_TRAIN;
       assertSameSettings({ ...defaults, ...checkpoint.state.fingerprint }, settings, options.run);
       if (checkpoint.state.engine !== options.engine.name)
         notes.push(

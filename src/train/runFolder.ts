@@ -164,7 +164,7 @@ export function assertSameSettings(
   }
   if (differences.length > 0) {
     throw new NetssmError('run_settings_differ', `cannot resume ${dir}: ${differences.join('; ')}`, {
-      hint: 'Only steps and maxSeconds may change. For other settings start a new run, with init for its weights.',
+      hint: 'Only steps, maxSeconds and patience may change. For other settings start a new run, with init for its weights.',
       exitCode: 2,
     });
   }
@@ -175,7 +175,7 @@ export function fingerprint(
   train: TrainConfig,
   data: { contentHash: string; layout: string; checksums: string; labels: readonly string[] },
 ): Record<string, unknown> {
-  const { steps: _steps, maxSeconds: _maxSeconds, ...settings } = train;
+  const { steps: _steps, maxSeconds: _maxSeconds, patience: _patience, ...settings } = train;
   const { contentHash, layout, checksums, labels } = data;
   return {
     ...settings,
