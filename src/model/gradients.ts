@@ -1,8 +1,8 @@
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs';
-import type { TF } from '../tensor';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
+import { vectorJacobian, type TF } from '../tensor';
 import { NetssmError } from '../util';
 import type { MambaConfig } from './config';
-import { disposeStates, forward, zeroStates } from './lm';
+import { disposeStates, forward, forwardStates, zeroStates } from './lm';
 import { nextTokenLoss } from './loss';
 import type { LayerState } from './layer';
 import type { Params } from './params';
@@ -74,12 +74,8 @@ export function chunkedLossAndGradients(
   for (const begin of begins.slice(0, -1)) {
     const part = chunk(begin);
     const before = incoming[incoming.length - 1];
-    const { logits, states: after } = forward(tf, config, params, part.tokens, {
-      states: before,
-      starts: part.starts,
-    });
-    tf.dispose([logits, ...Object.values(part).filter((t) => t !== undefined)]);
-    incoming.push(after);
+    incoming.push(forwardStates(tf, config, params, part.tokens, { states: before, starts: part.starts }));
+    tf.dispose(Object.values(part).filter((t) => t !== undefined));
   }
 
   // Backward: from the last chunk to the first.
@@ -130,33 +126,35 @@ function differentiate(
   const names = Object.keys(params);
   const stateInputs = wantStateGradients && before ? before.flatMap(({ conv, ssm }) => [conv, ssm]) : [];
   const inputs = [...names.map((name) => params[name]), ...stateInputs];
-  let states: LayerState[] = [];
-  let lossTensor: Tensor | undefined;
-  const objective = (): Scalar => {
-    const result = forward(tf, config, params, tokens, { states: before, starts });
-    const loss = nextTokenLoss(tf, result.logits, targets, mask);
-    states = result.states.map(({ conv, ssm }) => ({
-      conv: tf.keep(conv.clone()),
-      ssm: tf.keep(ssm.clone()),
-    }));
-    lossTensor = tf.keep(loss.clone());
-    let total = tf.div(loss, divisor) as Scalar;
-    gOut?.forEach((g, i) => {
-      total = tf.add(total, tf.sum(tf.mul(result.states[i].conv, g.conv)));
-      total = tf.add(total, tf.sum(tf.mul(result.states[i].ssm, g.ssm)));
-    });
-    return total;
-  };
-  const { value, grads } = tf.tidy(() => tf.engine().gradients(objective, inputs));
-  value.dispose();
-  const lossSum = (lossTensor as Tensor).dataSync()[0];
-  (lossTensor as Tensor).dispose();
-  const gradients = Object.fromEntries(names.map((name, i) => [name, grads[i]]));
-  if (stateInputs.length === 0) return { lossSum, gradients, states };
-  const gIn = (before as LayerState[]).map(
-    (_, i) => ({ conv: grads[names.length + 2 * i], ssm: grads[names.length + 2 * i + 1] }) as LayerState,
+  const { outputs, gradients: grads } = vectorJacobian(
+    tf,
+    () => {
+      const { logits, states } = forward(tf, config, params, tokens, { states: before, starts });
+      const loss = nextTokenLoss(tf, logits, targets, mask);
+      return [
+        { output: loss, gradient: tf.scalar(1 / divisor) },
+        ...states.flatMap(({ conv, ssm }, i) => [
+          { output: conv, gradient: gOut?.[i].conv },
+          { output: ssm, gradient: gOut?.[i].ssm },
+        ]),
+      ];
+    },
+    inputs,
   );
-  return { lossSum, gradients, gIn, states };
+  const [loss, ...after] = outputs;
+  const lossSum = loss.dataSync()[0];
+  loss.dispose();
+  const gradients = Object.fromEntries(names.map((name, i) => [name, grads[i]]));
+  const gIn = stateInputs.length > 0 ? pairs(grads.slice(names.length)) : undefined;
+  return { lossSum, gradients, gIn, states: pairs(after) };
+}
+
+/** [conv, ssm, conv, ssm ...] as states. */
+function pairs(tensors: readonly Tensor[]): LayerState[] {
+  return Array.from(
+    { length: tensors.length / 2 },
+    (_, i) => ({ conv: tensors[2 * i], ssm: tensors[2 * i + 1] }) as LayerState,
+  );
 }
 
 /** a + b, disposing both. */

@@ -1,5 +1,5 @@
-import type { Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { embedding, linear, rmsNorm, type TF } from '../tensor';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import { embedding, hasSsdScan, linear, rmsNorm, type TF } from '../tensor';
 import { NetssmError } from '../util';
 import { derivedSizes, stateShapes, type MambaConfig } from './config';
 import { makePacking, type LayerState, type Scan } from './layer';
@@ -42,30 +42,59 @@ export function forward(
   tokens: Tensor2D,
   { states, starts, scan }: ForwardOptions = {},
 ): ForwardResult {
+  return tf.tidy(() => {
+    const { x, states: after } = backbone(tf, config, params, tokens, { states, starts, scan });
+    const rows = tf.reshape(x, [-1, config.d_model]) as Tensor2D;
+    const normed = tf.reshape(rmsNorm(tf, rows, params['backbone.norm_f.weight'] as Tensor1D), x.shape);
+    const logits = linear(tf, normed, params['backbone.embedding.weight'] as Tensor2D); // [B, L, V]
+    // tidy keeps what it finds in plain containers.
+    return { logits, states: after } as unknown as Tensor[];
+  }) as unknown as ForwardResult;
+}
+
+/** The states after the last position, as {@link forward} gives them, without the cost of scores. */
+export function forwardStates(
+  tf: TF,
+  config: MambaConfig,
+  params: Params,
+  tokens: Tensor2D,
+  options: ForwardOptions = {},
+): LayerState[] {
+  return tf.tidy(
+    () => backbone(tf, config, params, tokens, options).states as unknown as Tensor[],
+  ) as unknown as LayerState[];
+}
+
+/** Embedding and layers: the residual stream [B, L, D] after the last of them. Belongs inside a tidy. */
+function backbone(
+  tf: TF,
+  config: MambaConfig,
+  params: Params,
+  tokens: Tensor2D,
+  { states, starts, scan }: ForwardOptions,
+): { x: Tensor3D; states: LayerState[] } {
   checkShapes(config, params, states);
   checkTokens(tokens, derivedSizes(config).padded_vocab_size);
-  return tf.tidy(() => {
-    const [B, L] = tokens.shape;
-    const table = params['backbone.embedding.weight'] as Tensor2D; // [V, D]
-    const mix = mixers(tf, config, B, L, starts, scan);
-    const norm = (x: Tensor3D, name: string) =>
-      tf.reshape(
-        rmsNorm(tf, tf.reshape(x, [B * L, config.d_model]) as Tensor2D, params[name] as never),
-        x.shape,
-      ) as Tensor3D;
-    let x = embedding(tf, table, tokens); // [B, L, D]
-    const out: LayerState[] = [];
-    for (let i = 0; i < config.n_layer; i++) {
-      const layer = `backbone.layers.${i}.`;
-      const own = mixerParams(params, `${layer}mixer.`);
-      const { out: y, state } = mix(own, norm(x, `${layer}norm.weight`), states?.[i]);
-      x = tf.add(x, y);
-      out.push(state);
-    }
-    const logits = linear(tf, norm(x, 'backbone.norm_f.weight'), table); // [B, L, V]
-    // tidy keeps what it finds in plain containers.
-    return { logits, states: out } as unknown as Tensor[];
-  }) as unknown as ForwardResult;
+  const [B, L] = tokens.shape;
+  const mix = mixers(tf, config, B, L, starts, scan);
+  let x = embedding(tf, params['backbone.embedding.weight'] as Tensor2D, tokens); // [B, L, D]
+  const out: LayerState[] = [];
+  for (let i = 0; i < config.n_layer; i++) {
+    const layer = `backbone.layers.${i}.`;
+    const own = mixerParams(params, `${layer}mixer.`);
+    const before = x;
+    // What is not needed for a gradient is gone after its layer.
+    const result = tf.tidy(() => {
+      const rows = tf.reshape(before, [B * L, config.d_model]) as Tensor2D;
+      const normed = tf.reshape(rmsNorm(tf, rows, params[`${layer}norm.weight`] as Tensor1D), before.shape);
+      const { out: y, state } = mix(own, normed as Tensor3D, states?.[i]);
+      return [tf.add(before, y), state.conv, state.ssm];
+    });
+    before.dispose();
+    x = result[0] as Tensor3D;
+    out.push({ conv: result[1] as Tensor3D, ssm: result[2] });
+  }
+  return { x, states: out };
 }
 
 /** The mixer of the config's layer type, with what all layers of a batch share made once. */
@@ -76,6 +105,8 @@ function mixers(tf: TF, config: MambaConfig, B: number, L: number, starts?: Tens
       mamba1Mixer(tf, config, params as Mamba1Params, u, packed, state, scan);
   }
   const plan = makePlan(tf, config, B, L, starts);
+  // Made here rather than at its first use, which is inside the first layer's tidy.
+  if (scan === 'parallel' || (scan !== 'sequential' && !hasSsdScan(tf))) plan.chunked();
   return (params: object, u: Tensor3D, state?: LayerState) =>
     mamba2Mixer(tf, config, params as Mamba2Params, u, plan, state, scan);
 }

@@ -2,6 +2,8 @@ export * from './conv1d';
 export * from './engine';
 export * from './fused';
 export * from './ops';
+export * from './peakBytes';
 export * from './selectiveScan';
 export * from './ssd';
+export * from './tape';
 export * from './wasm';
