@@ -16,6 +16,7 @@ import type {
   SequenceUnit,
   Split,
 } from './meta';
+import { inputSource } from './packedInputs';
 import { assignSplits } from './split';
 import { tokeniseCapture } from './tokeniseCapture';
 import { GapSample, saveTiming } from './timing';
@@ -47,9 +48,11 @@ export interface BuildOptions {
  * are held, of flows those of the flows under way.
  *
  * A capture that turns out damaged gives what was read up to the damage; its source entry names the problem. meta.json
- * is written last, so a folder with a meta.json is complete.
+ * is written last, so a folder with a meta.json is complete. A session of a packed set whose hash is not the manifest's
+ * ends the run.
  *
- * @throws NetssmError `input_empty`, `input_missing`, `share_invalid`, `no_packets`, `layout_unknown`, `label_invalid`.
+ * @throws NetssmError `input_empty`, `input_missing`, `share_invalid`, `no_packets`, `layout_unknown`, `label_invalid`,
+ *   `testbed_damaged`.
  */
 export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> {
   const { inputs, out, unit = 'session', seed = 0, onProgress } = options;
@@ -59,7 +62,7 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
   const labels = [...new Set(inputs.map((i) => i.label))].sort();
   const vocabulary = new Vocabulary(labels);
   const splits = assignSplits(inputs, { validationShare, testShare, seed });
-  const names = sharedNames(inputs.map((i) => i.path));
+  const names = sharedNames(inputs);
   const rng = new Rng(`timing/${seed}`);
   const gaps = new Map(labels.map((label) => [label, new GapSample(rng.split(label))]));
 
@@ -69,16 +72,16 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
   const sources: DatasetSource[] = [];
   const sequences: SequenceMeta[] = [];
   try {
-    const totalBytes = inputs.reduce((sum, i) => sum + statSync(i.path).size, 0);
+    const totalBytes = inputs.reduce((sum, i) => sum + sizeOf(i), 0);
     let doneBytes = 0;
     for (const [index, input] of inputs.entries()) {
       const split = splits[index];
-      const bytes = statSync(input.path).size;
+      const bytes = sizeOf(input);
       const source: DatasetSource = {
         path: names[index],
         label: input.label,
         split,
-        sha256: await hashFile(input.path),
+        sha256: await hashInput(input),
         bytes,
         frames: 0,
         packets: 0,
@@ -187,13 +190,17 @@ function checkArguments(
 }
 
 /** Paths below the deepest folder that holds all inputs, so that a dataset is the same wherever it was made. */
-function sharedNames(paths: readonly string[]): string[] {
-  const full = paths.map((p) => resolve(p));
+function sharedNames(inputs: readonly DatasetInput[]): string[] {
+  const full = inputs.map(({ path }) => resolve(path));
   let root = dirname(full[0]);
   while (!full.every((p) => p.startsWith(root.endsWith(sep) ? root : root + sep)) && dirname(root) !== root) {
     root = dirname(root);
   }
-  return full.map((p) => relative(root, p).split(sep).join('/'));
+  return full.map((p, i) => {
+    const path = relative(root, p).split(sep).join('/');
+    const { part, name } = inputs[i];
+    return part ? `${path}#${name ?? part.offset}` : path;
+  });
 }
 
 function totals(sources: readonly DatasetSource[], labels: readonly string[]): DatasetMeta['totals'] {
@@ -218,8 +225,12 @@ function countAll(counts: readonly Record<string, number>[]): Record<string, num
   return Object.fromEntries(Object.entries(sum).sort((a, b) => b[1] - a[1]));
 }
 
-async function hashFile(path: string): Promise<string> {
+const sizeOf = ({ path, part }: DatasetInput): number => part?.bytes ?? statSync(path).size;
+
+async function hashInput(input: DatasetInput): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  const source = inputSource(input);
+  if (source instanceof Uint8Array) hash.update(source);
+  else for await (const chunk of createReadStream(input.path)) hash.update(chunk as Uint8Array);
   return hash.digest('hex');
 }

@@ -7,6 +7,7 @@ export * from './inputs';
 export * from './layout';
 export * from './layouts';
 export * from './meta';
+export * from './packedInputs';
 export * from './piecePackets';
 export * from './pieces';
 export * from './session';

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
+import { isTestbedSet, testbedSetOf, type FilePart } from '../flows';
 import { NetssmError, readJson } from '../util';
 import type { Split } from './meta';
+import { packedInputs, type LabelBy } from './packedInputs';
 
 /** A capture to be tokenised. */
 export interface DatasetInput {
@@ -9,6 +11,10 @@ export interface DatasetInput {
   label: string;
   /** Overrides the split by hash. */
   split?: Split;
+  /** Where a file holds several captures (a packed set): this one's part of it, packed as it may be. */
+  part?: FilePart;
+  /** Tells the captures of a file apart; decides the split in place of the file's name. */
+  name?: string;
 }
 
 export interface CollectOptions {
@@ -16,6 +22,10 @@ export interface CollectOptions {
   label?: string;
   /** CSV with a header line naming `path` (or `file`) and `label`, optionally `split`; paths relative to the CSV. */
   labelsCsv?: string;
+  /** Labels of sessions in packed sets; default `class`. */
+  labelBy?: LabelBy;
+  /** Only these labels; of packed sets, only these classes. */
+  classes?: readonly string[];
 }
 
 const CAPTURE_EXTENSIONS = new Set(['.pcap', '.pcapng', '.cap']);
@@ -24,8 +34,10 @@ const CAPTURE_EXTENSIONS = new Set(['.pcap', '.pcapng', '.cap']);
  * Captures below files and folders, with their labels: `label` where given, else the line of `labelsCsv`, else the
  * folder's manifest.json (`{files: [{path, label, split}]}`), else the name of the folder that holds the capture.
  *
- * A manifest's `test` stays test; its `train` is left to the split by hash (train or validation).
- * @throws NetssmError `input_missing`, `input_empty`, `labels_csv`, `label_missing`.
+ * A manifest's `test` stays test; its `train` is left to the split by hash (train or validation). A packed set
+ * (docs/testbed.md), its folder or one above, gives its sessions; one of its files gives those in it.
+ * @throws NetssmError `input_missing`, `input_empty`, `labels_csv`, `label_missing`, `class_unknown`; as `loadDataset`
+ *   for packed sets.
  */
 export function collectInputs(
   paths: string | readonly string[],
@@ -33,18 +45,49 @@ export function collectInputs(
 ): DatasetInput[] {
   const csv = options.labelsCsv === undefined ? undefined : readLabels(options.labelsCsv);
   const roots = typeof paths === 'string' ? [paths] : paths;
+  const wanted = options.classes && new Set(options.classes);
   const inputs = new Map<string, DatasetInput>();
+  const met = new Set<string>();
+  const add = (key: string, input: DatasetInput, className = input.label): void => {
+    met.add(className);
+    if (!inputs.has(key) && (!wanted || wanted.has(className))) inputs.set(key, input);
+  };
+  const addPacked = (dir: string, file?: string): void => {
+    if (csv) throw labelsOfPacked(dir);
+    const byClass = packedInputs(dir, 'class', file);
+    const byName = options.labelBy === 'service' ? packedInputs(dir, 'service', file) : byClass;
+    byName.forEach((input, i) => {
+      const key = `${resolve(input.path)}#${input.name}`;
+      add(key, { ...input, label: options.label ?? input.label }, byClass[i].label);
+    });
+  };
   for (const root of roots) {
     const stat = statSync(root, { throwIfNoEntry: false });
     if (!stat) throw new NetssmError('input_missing', `${root} does not exist`, { exitCode: 2 });
-    const manifest = stat.isDirectory() ? readManifest(root) : undefined;
-    for (const path of stat.isDirectory() ? walk(root) : [root]) {
+    const isFolder = stat.isDirectory();
+    const packed = isFolder ? undefined : testbedSetOf(root);
+    if (packed !== undefined) {
+      addPacked(packed, root);
+      continue;
+    }
+    const sets: string[] = [];
+    const files = isFolder ? walk(root, sets) : [root];
+    for (const dir of sets) addPacked(dir);
+    const manifest = isFolder ? readManifest(root) : undefined;
+    for (const path of files) {
       const key = resolve(path);
       const listed = csv?.get(key) ?? manifest?.get(key);
       if (csv && !csv.has(key)) continue;
-      const label = options.label ?? listed?.label ?? folderLabel(root, path, stat.isDirectory());
-      if (!inputs.has(key)) inputs.set(key, { path, label, ...(listed?.split && { split: listed.split }) });
+      const label = options.label ?? listed?.label ?? folderLabel(root, path, isFolder);
+      add(key, { path, label, ...(listed?.split && { split: listed.split }) });
     }
+  }
+  const unknown = options.classes?.filter((name) => met.size > 0 && !met.has(name)) ?? [];
+  if (unknown.length > 0) {
+    throw new NetssmError('class_unknown', `no captures of ${unknown.join(', ')} in ${roots.join(', ')}`, {
+      hint: `There are ${[...met].join(', ')}.`,
+      exitCode: 2,
+    });
   }
   if (inputs.size === 0) {
     throw new NetssmError('input_empty', `no captures in ${roots.join(', ')}`, {
@@ -53,6 +96,17 @@ export function collectInputs(
     });
   }
   return [...inputs.values()];
+}
+
+function labelsOfPacked(dir: string): NetssmError {
+  return new NetssmError(
+    'labels_csv',
+    `the sessions of the packed set ${dir} are no files that a CSV could name`,
+    {
+      hint: 'Their labels are in the set (--label-by class or service); to name them one by one: netssm data unpack.',
+      exitCode: 2,
+    },
+  );
 }
 
 function folderLabel(root: string, path: string, rootIsFolder: boolean): string {
@@ -69,12 +123,17 @@ function folderLabel(root: string, path: string, rootIsFolder: boolean): string 
   return basename(parent);
 }
 
-function walk(dir: string): string[] {
+/** Captures below a folder; packed sets that are met on the way are added to `sets`, and not looked into. */
+function walk(dir: string, sets: string[]): string[] {
+  if (isTestbedSet(dir)) {
+    sets.push(dir);
+    return [];
+  }
   const out: string[] = [];
   const entries = readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = join(dir, entry.name);
-    if (entry.isDirectory()) out.push(...walk(path));
+    if (entry.isDirectory()) out.push(...walk(path, sets));
     else if (CAPTURE_EXTENSIONS.has(extname(entry.name).toLowerCase())) out.push(path);
   }
   return out;

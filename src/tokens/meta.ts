@@ -16,12 +16,12 @@ export type ChecksumOption = 'keep' | 'zero' | 'drop';
 
 /** One capture file of a dataset. */
 export interface DatasetSource {
-  /** Path below the folder that all inputs share, with `/`. */
+  /** Path below the folder that all inputs share, with `/`; of a session in a packed set, `FILE#ID`. */
   path: string;
   label: string;
   split: Split;
   sha256: string;
-  /** File size. */
+  /** File size; of a part of a file, the part's. */
   bytes: number;
   /** Records in the file, and those of them that became tokens. */
   frames: number;

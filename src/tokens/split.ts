@@ -22,7 +22,7 @@ export function assignSplits(inputs: readonly DatasetInput[], options: SplitOpti
   const splits: Split[] = new Array<Split>(inputs.length);
   const byLabel = new Map<string, { index: number; hash: number }[]>();
   inputs.forEach((input, index) => {
-    const hash = new Rng(`split/${seed}/${input.label}/${basename(input.path)}`).uniform();
+    const hash = new Rng(`split/${seed}/${input.label}/${input.name ?? basename(input.path)}`).uniform();
     const list = byLabel.get(input.label) ?? [];
     list.push({ index, hash });
     byLabel.set(input.label, list);

@@ -1,5 +1,5 @@
 import { openCapture } from '../capture';
-import type { CaptureReader, Frame } from '../capture';
+import type { CaptureReader, CaptureSource, Frame } from '../capture';
 import { fiveTuple, FlowTable } from '../flows';
 import { decodePacket } from '../packets';
 import { NetssmError, ProblemCounter } from '../util';
@@ -7,6 +7,7 @@ import type { DatasetInput } from './inputs';
 import type { Layout, Refusal } from './layout';
 import { locateKept } from './linkTypes';
 import type { DatasetSource, SequenceUnit } from './meta';
+import { inputSource } from './packedInputs';
 import { SequenceEncoder } from './session';
 import type { GapSample } from './timing';
 import type { TokenFile } from './tokenFile';
@@ -103,12 +104,13 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
   };
   let reader: CaptureReader | undefined;
   try {
+    const captured = inputSource(job.input);
     if (layout.stateful && layout.checksums !== 'keep') {
-      const cut = await countCutOptions(job.input.path);
+      const cut = await countCutOptions(captured);
       withoutTcpOptions = cut > 0;
       if (cut > 0) source.problems = { tcp_options_cut: cut };
     }
-    reader = await openCapture(job.input.path);
+    reader = await openCapture(captured);
     let bytesSeen = 0;
     for await (const frame of reader) {
       take(frame);
@@ -138,10 +140,10 @@ function layoutRefusal(layout: Layout, frame: Frame): Refusal {
  * TCP packets whose options the snaplen has cut. A layout that predicts can hold them verbatim only; if there are any,
  * all packets of the capture are written without options, so that they stay alike.
  */
-async function countCutOptions(path: string): Promise<number> {
+async function countCutOptions(source: CaptureSource): Promise<number> {
   let cut = 0;
   try {
-    for await (const { data, wireLen, linkType } of await openCapture(path)) {
+    for await (const { data, wireLen, linkType } of await openCapture(source)) {
       if (data.length >= Math.min(wireLen, MOST_HEADER_BYTES)) continue;
       const at = locateKept(data, linkType);
       if (at.ok && at.transport === 'tcp' && data.length >= at.ipEnd + 20 && data.length < at.headerEnd)

@@ -2,12 +2,14 @@ import { formatNumber } from '../../util';
 import { DEFAULT_LAYOUT, defaultChecksums, LAYOUT_NAMES } from '../../tokens/layouts';
 import type { ChecksumOption } from '../../tokens/meta';
 import { newCommand, runAction, type Register } from '../command';
-import { share, wholeNumber } from '../options';
+import { list, share, wholeNumber } from '../options';
 import { Option } from 'commander';
 
 interface TokenizeOptions {
   label?: string;
   labels?: string;
+  labelBy: 'class' | 'service';
+  classes?: string[];
   layout: string;
   checksums?: ChecksumOption;
   unit: 'session' | 'flow';
@@ -24,10 +26,17 @@ export const registerTokenize: Register = (program, finish) => {
     'netssm tokenize data/captures --out out/tokens    # the subfolders are the labels',
     'netssm tokenize day1.pcap day2.pcap --label office --out out/office',
     'netssm tokenize captures --labels labels.csv --layout paper-94 --out out/paper',
+    'netssm tokenize data/testbed/set --classes dash,hls,sip --out out/testbed    # a packed set, with its own test split',
   ])
-    .argument('<captures...>', 'capture files or folders of them')
+    .argument('<captures...>', 'capture files, folders of them, packed sets')
     .addOption(new Option('--label <name>', 'one label for everything').conflicts('labels'))
     .option('--labels <file>', 'CSV with the columns path and label (and, if wanted, split)')
+    .addOption(
+      new Option('--label-by <what>', 'what names the sessions of a packed set')
+        .choices(['class', 'service'])
+        .default('class'),
+    )
+    .option('--classes <a,b>', 'only these labels (of a packed set: classes)', list)
     .addOption(
       new Option('--layout <name>', 'how packets become bytes').choices(LAYOUT_NAMES).default(DEFAULT_LAYOUT),
     )
@@ -48,7 +57,12 @@ export const registerTokenize: Register = (program, finish) => {
     .action((captures: string[], options: TokenizeOptions) =>
       runAction(options, finish, async (io) => {
         const { buildDataset, collectInputs } = await import('../../tokens/index.js');
-        const inputs = collectInputs(captures, { label: options.label, labelsCsv: options.labels });
+        const inputs = collectInputs(captures, {
+          label: options.label,
+          labelsCsv: options.labels,
+          labelBy: options.labelBy,
+          classes: options.classes,
+        });
         const progress = io.progress('tokenize');
         const meta = await buildDataset({
           inputs,
