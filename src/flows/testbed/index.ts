@@ -10,3 +10,4 @@ export {
 } from './manifest';
 export { readPart, type FilePart } from './packedFrame';
 export type { ServedObject, SessionConditions, SessionTruth, TrueFlow } from './truth';
+export { unpackDataset, type UnpackedFile, type UnpackedManifest, type UnpackOptions } from './unpack';
