@@ -1,0 +1,14 @@
+export * from './data';
+export * from './environment';
+export * from './experiment';
+export { InProcessEngine } from './inProcessEngine';
+export { runContext, runJob, type JobHooks } from './job';
+export type { JobEngine, JobState, JobStatus, JobTicket } from './jobEngine';
+export * from './paper';
+export * from './paperCurves';
+export { jobProgram, ProcessEngine, type ProcessEngineOptions } from './processEngine';
+export { QueueEngine, type RunningJob } from './baseEngine';
+export * from './registry';
+export * from './runExperiment';
+export * from './runFolder';
+export * from './settings';
