@@ -28,6 +28,11 @@ export interface PieceOptions {
   /** Share of the pieces that begin where their session begins, 0 to 1; the others begin at any other packet of it. */
   openings: number;
   /**
+   * Draws a label first, all with the same probability, then a session or a place of it: every label is seen as often,
+   * however many and long its sessions are. Default false: see {@link planPieces}.
+   */
+  evenLabels?: boolean;
+  /**
    * Lengths of pieces in tokens are drawn from here to `rowLen`, their logarithm uniformly; by default all are as long as
    * the row. A piece ends early where its session does, and the last one of a row where the row does.
    */
@@ -51,13 +56,19 @@ export interface PiecePlan {
 /** Room at a row's end that is left empty. */
 const LEAST_ROOM = 16;
 
-/** Sequences that rows of one part of an epoch draw from; they fit into memory together. */
-interface Group {
+/** Sequences to draw pieces from. */
+interface Pool {
   sequences: number[];
   /** Packets that pieces from inside may begin with, summed up: element i those of sequences 0 .. i - 1. */
   inside: number[];
+}
+
+/** Sequences that rows of one part of an epoch draw from; they fit into memory together. */
+interface Group extends Pool {
   /** Rows of the epoch before this group's. */
   firstRow: number;
+  /** The same sequences, a pool a label. */
+  labels: Pool[];
 }
 
 /**
@@ -65,13 +76,13 @@ interface Group {
  * run is the same whatever `batch` is.
  *
  * Openings take the sessions of the split in turn, in an order that changes every epoch; pieces from inside begin at any
- * packet with the same probability, so long sessions are seen more often. A split too large for `maxBytes` is worked
+ * packet with the same probability, so long sessions are seen more often (of their label, with `evenLabels`). A split too large for `maxBytes` is worked
  * through in groups of sessions.
  * @throws NetssmError `batch_options`.
  */
 export function planPieces(options: PieceOptions): PiecePlan {
   const { dataset, split, rowLen, batch, seed, openings, change } = options;
-  const { maxBytes = PACKET_STORE_BYTES } = options;
+  const { maxBytes = PACKET_STORE_BYTES, evenLabels = false } = options;
   const shortest = Math.min(options.shortest ?? rowLen, rowLen);
   checkRows(rowLen, batch);
   if (!(openings >= 0 && openings <= 1) || !(shortest >= 1)) {
@@ -107,17 +118,19 @@ export function planPieces(options: PieceOptions): PiecePlan {
     }
     const group = groups[lastAtMost(groups.map((g) => g.firstRow).concat(Infinity), inEpoch)];
     const rng = new Rng(`pieces/${seed}/${split}/row ${row}`);
-    const insides = group.inside[group.inside.length - 1];
     let opening = (inEpoch - group.firstRow) * perRow;
     const end = (b + 1) * rowLen;
     for (let at = b * rowLen, k = 0; end - at >= Math.min(LEAST_ROOM, rowLen); k++) {
       const room = end - at;
       let length = shortest * (rowLen / shortest) ** rng.uniform();
       if (room - length < Math.min(shortest, rowLen / 4)) length = room + 1;
+      const pool = evenLabels ? group.labels[rng.int(group.labels.length)] : group;
+      const insides = pool.inside[pool.inside.length - 1];
       const opens = rng.uniform() < openings || insides === 0;
+      const turn = evenLabels ? rng.int(pool.sequences.length) : opening++;
       const [sequence, from] = opens
-        ? [group.sequences[opening++ % group.sequences.length], 0]
-        : insideStart(group, rng.int(insides));
+        ? [pool.sequences[turn % pool.sequences.length], 0]
+        : insideStart(pool, rng.int(insides));
       at += writer.write(out, at, {
         sequence,
         from,
@@ -159,23 +172,38 @@ function groupSequences(
       const firstRow = Math.floor((epochRows * tokens) / total);
       // A group too small for a row of its own takes the place of the one before.
       if (groups.length > 0 && groups[groups.length - 1].firstRow === firstRow) groups.pop();
-      groups.push({ sequences: [], inside: [0], firstRow });
+      groups.push({ sequences: [], inside: [0], firstRow, labels: [] });
       bytes = 0;
     }
-    const group = groups[groups.length - 1];
-    group.sequences.push(i);
-    group.inside.push(group.inside[group.inside.length - 1] + packets - 1);
+    groups[groups.length - 1].sequences.push(i);
     bytes += need;
     tokens += length;
+  }
+  for (const group of groups) {
+    group.inside = poolOf(dataset, group.sequences).inside;
+    const labels = new Map<string, number[]>();
+    for (const i of group.sequences) {
+      const { label } = dataset.sequences[i];
+      const sequences = labels.get(label);
+      if (sequences) sequences.push(i);
+      else labels.set(label, [i]);
+    }
+    group.labels = [...labels].sort().map(([, sequences]) => poolOf(dataset, sequences));
   }
   return groups;
 }
 
-/** The session and packet where the `n`-th place inside a group is; never a first packet. */
-function insideStart(group: Group, n: number): [sequence: number, packet: number] {
+function poolOf(dataset: TokenDataset, sequences: number[]): Pool {
+  const inside = [0];
+  for (const i of sequences) inside.push(inside[inside.length - 1] + dataset.sequences[i].packets - 1);
+  return { sequences, inside };
+}
+
+/** The session and packet where the `n`-th place inside a pool is; never a first packet. */
+function insideStart({ sequences, inside }: Pool, n: number): [sequence: number, packet: number] {
   // Sessions of one packet have no place inside: of equal sums the last is taken.
-  const i = lastAtMost(group.inside, n);
-  return [group.sequences[i], 1 + n - group.inside[i]];
+  const i = lastAtMost(inside, n);
+  return [sequences[i], 1 + n - inside[i]];
 }
 
 interface PieceOrder {

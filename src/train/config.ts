@@ -26,6 +26,8 @@ export interface TrainConfig {
   freshAddresses: number;
   /** `packed`: share of the pieces that begin where their session begins. */
   openings: number;
+  /** `packed`: every label as often, however many and long its sessions are; false: as often as its packets are. */
+  evenLabels: boolean;
   /** `packed`: shortest piece in tokens; lengths are drawn from here to contextLen. null: pieces as long as a row. */
   shortestPiece: number | null;
   /** Rows a step (B). */
@@ -76,6 +78,7 @@ export const DEFAULT_TRAIN: TrainConfig = {
   renumber: false,
   freshAddresses: 0,
   openings: 0.5,
+  evenLabels: false,
   shortestPiece: null,
   batchSize: 8,
   contextLen: 256,

@@ -65,8 +65,8 @@ export class Rows {
   }
 
   private makePlan(): Plan {
-    const { batchSize, contextLen, mode, seed, renumber, freshAddresses, openings, shortestPiece } =
-      this.config;
+    const { batchSize, contextLen, mode, seed, renumber, freshAddresses } = this.config;
+    const { openings, evenLabels, shortestPiece } = this.config;
     const rows = {
       dataset: this.dataset,
       split: 'train',
@@ -82,6 +82,7 @@ export class Rows {
     const plan = planPieces({
       ...rows,
       openings,
+      evenLabels,
       shortest: shortestPiece ?? undefined,
       change: renumber ? change : undefined,
     });

@@ -66,6 +66,24 @@ describe.each(['tokens as they are', 'decoded and encoded again'] as const)('pla
     expect(new Set(starts.map((s) => s.split(',')[0])).size).toBe(2);
   });
 
+  it('sees every label as often with evenLabels, and by the number of packets without', () => {
+    const [first] = data.sequences;
+    const label = data.vocabulary.labelId(first.label);
+    // Of the first label one session stays.
+    const sequences = data.sequences.map((s) =>
+      s.label !== first.label || s === first ? s : { ...s, split: 'validation' },
+    );
+    const uneven = Object.create(data, { sequences: { value: sequences } }) as TokenDataset;
+    for (const openings of [0, 1]) {
+      const share = (evenLabels: boolean) => {
+        const pieces = many(planned({ openings, evenLabels, shortest: 80, dataset: uneven }), 80);
+        return pieces.filter(({ tokens }) => tokens[0] === label).length / pieces.length;
+      };
+      expect(share(true)).toBeCloseTo(0.5, 1);
+      expect(share(false)).toBeLessThan(0.4);
+    }
+  });
+
   it('draws lengths on a logarithmic scale from the shortest to the row', () => {
     const count = (shortest?: number) => many(planned({ shortest, openings: 1 })).length;
     expect(count(75)).toBeGreaterThan(1.5 * count());
