@@ -1,3 +1,4 @@
+export * from './download';
 export * from './errors';
 export * from './files';
 export * from './format';
