@@ -1,9 +1,23 @@
+import type { AttributeRow } from './attributes';
+import type { BetweenLabels } from './betweenLabels';
 import type { FieldName } from './fields';
+import type { HeaderDefinitionRow } from './headerDefinitions';
 import type { SimilarityRow } from './similarity';
+import type { ComplianceResult } from './suites/compliance';
+import type { MemorisationResult } from './suites/memorisation';
+import type { SemanticsResult } from './suites/semantics';
+import type { UtilityResult } from './suites/utility';
 import type { ValidityRow } from './validity';
 
 /** What can be measured. */
-export const SUITES = ['similarity', 'validity'] as const;
+export const SUITES = [
+  'similarity',
+  'validity',
+  'compliance',
+  'semantics',
+  'memorisation',
+  'utility',
+] as const;
 export type Suite = (typeof SUITES)[number];
 
 /**
@@ -39,12 +53,13 @@ export interface LabelSize {
 }
 
 /** Where the reference and the floor come from. */
-export type FloorKind = 'held-out folder' | 'manifest split' | 'halves of the captures' | 'halves in time';
+export type FloorKind =
+  'held-out folder' | 'manifest split' | 'halves of the captures' | 'halves in time' | 'given traces';
 
-/** The result of one evaluation: evaluation.json. docs/evaluation.md describes it field by field. */
+/** The result of one evaluation: metrics.json. docs/evaluation.md describes it field by field. */
 export interface Evaluation {
   format: 'netssm-evaluation';
-  version: 1;
+  version: 2;
   /** ISO 8601, UTC. */
   date: string;
   seed: number;
@@ -55,7 +70,17 @@ export interface Evaluation {
   reference: { path: string; floorKind: FloorKind; perLabel: Record<string, LabelSize> };
   sources: EvaluatedSource[];
   similarity: SimilarityRow[];
+  /** Table 2's attribute level by several definitions, and its header level by several; part of `similarity`. */
+  attributes: AttributeRow[];
+  headerDefinitions: HeaderDefinitionRow[];
+  /** Real labels against each other; null with one label, or where `similarity` was not asked for. */
+  betweenLabels: BetweenLabels | null;
   validity: ValidityRow[];
+  /** Null where the suite was not asked for or could not run (a note says why). */
+  compliance: ComplianceResult | null;
+  semantics: SemanticsResult | null;
+  memorisation: MemorisationResult | null;
+  utility: UtilityResult | null;
   /** Sentences about what limits these numbers: missing labels, small samples, packets left out. */
   notes: string[];
   figures: EvaluationFigures;
@@ -69,6 +94,8 @@ export interface EvaluationFigures {
   histograms: Partial<Record<FieldName, Record<string, [value: string | number, share: number][]>>>;
   /** The first packets of one real and one judged trace of the same label. */
   lanes: PacketLane[];
+  /** Empirical distributions by source, all labels: 101 quantiles (0, 1, ... 100 %), from which a curve is drawn. */
+  quantiles: { wireLen: Record<string, number[]>; gapSeconds: Record<string, number[]> };
 }
 
 export interface PacketLane {

@@ -1,4 +1,4 @@
-import { normalise } from '../stats';
+import { normalise, quantiles } from '../stats';
 import type { EvaluationFigures, PacketLane } from './evaluation';
 import { FIELDS } from './fields';
 import { NPRINT_BITS, sectionOf } from './nprint';
@@ -60,6 +60,25 @@ export function lane(source: string, trace: Trace): PacketLane {
     .slice(0, LANE_PACKETS)
     .flatMap(({ role, wireLen }) => (role ? [{ size: role.up ? wireLen : -wireLen, flow: role.flow }] : []));
   return { source, label: trace.label, file: trace.path, packets };
+}
+
+const HUNDREDTHS = Array.from({ length: 101 }, (_, i) => i / 100);
+
+/** Quantiles of packet lengths, and of the seconds between packets of one trace, by source. */
+export function quantileCurves(
+  sources: ReadonlyMap<string, readonly Trace[]>,
+): EvaluationFigures['quantiles'] {
+  const curves: EvaluationFigures['quantiles'] = { wireLen: {}, gapSeconds: {} };
+  for (const [name, traces] of sources) {
+    const lengths = traces.flatMap(({ packets }) => packets.map(({ wireLen }) => wireLen));
+    const gaps = traces.flatMap(({ packets }) =>
+      packets.slice(1).map(({ tsMicros }, i) => Math.max(0, tsMicros - packets[i].tsMicros) / 1e6),
+    );
+    if (lengths.length > 0) curves.wireLen[name] = quantiles(lengths, HUNDREDTHS).map(Math.round);
+    if (gaps.length > 0)
+      curves.gapSeconds[name] = quantiles(gaps, HUNDREDTHS).map((gap) => Number(gap.toPrecision(4)));
+  }
+  return curves;
 }
 
 function round(share: number): number {

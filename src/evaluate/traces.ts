@@ -5,10 +5,11 @@ import type { GeneratedFile, GenerationReport } from '../generate';
 import { countValues } from '../stats';
 import { NetssmError, readJson, type OnProgress } from '../util';
 import { RoleTracker, type PacketRole } from './roles';
+import type { TrueObject } from './semantics';
 
 /** One packet of a trace, as the measurements need it: header bytes and who sent it. */
 export interface TracePacket {
-  /** At most {@link KEPT_BYTES} bytes. */
+  /** At most {@link KEPT_BYTES} bytes; of DNS all. */
   readonly data: Uint8Array;
   readonly wireLen: number;
   readonly capLen: number;
@@ -28,6 +29,14 @@ export interface Trace {
   readonly packets: TracePacket[];
   /** Packets at the start of the file that were a prompt, and are not counted. */
   readonly promptPackets: number;
+  /** Those packets, where they are at hand: what came after is judged by them, and they are not. */
+  readonly prompt?: readonly TracePacket[];
+  /** `path` of the real trace that this one is to be held against. Without it traces are paired in their order. */
+  readonly twin?: string;
+  /** Kind of application, where the folder says so. */
+  readonly service?: string;
+  /** The objects that were really served, where that was recorded. */
+  readonly truth?: readonly TrueObject[];
 }
 
 /** A folder of captures, read. */
@@ -44,6 +53,8 @@ export interface TraceFolder {
 
 /** Bytes of a packet that are kept: all headers, options included, and the start of the payload. */
 export const KEPT_BYTES = 192;
+/** Of packets from or to these UDP ports all bytes are kept: DNS answers say whose servers are whose. */
+const WHOLE_PORTS = new Set([53, 5353]);
 
 export interface LoadTracesOptions {
   /** Packets read a label and split at most, shared by its captures; `cut` names what was cut. Default 200,000. */
@@ -80,6 +91,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
     // An equal part of each capture, so that no capture is left out for the sake of those before it.
     const room = Math.ceil(maxPackets / (captures.get(group(entry)) as number));
     const packets: TracePacket[] = [];
+    const prompt: TracePacket[] = [];
     const roles = new RoleTracker();
     let seen = 0;
     const reader = await openCapture(file);
@@ -87,7 +99,10 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
       for await (const frame of reader) {
         // Prompt packets still tell who is the client of a flow.
         const packet = tracePacket(frame, roles);
-        if (seen++ < skip) continue;
+        if (seen++ < skip) {
+          prompt.push(packet);
+          continue;
+        }
         if (packets.length >= firstPackets) break;
         if (packets.length >= room) {
           cut.add(label);
@@ -98,28 +113,69 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
     } finally {
       await reader.close();
     }
-    traces.push({ path: file, label, split, packets, promptPackets: Math.min(skip, seen) });
+    traces.push({
+      path: file,
+      label,
+      split,
+      packets,
+      promptPackets: prompt.length,
+      ...(prompt.length > 0 ? { prompt } : {}),
+    });
     onProgress?.({ done: i + 1, total: files.length, unit: 'captures', detail: label });
   }
   return { path, traces, refused: listed.refused, generated: listed.generated, cut: [...cut] };
 }
 
-/** A trace made of frames in memory. */
-export function traceOfFrames(label: string, frames: Iterable<Frame>, path: string): Trace {
+export interface TraceOfFramesOptions extends Pick<Trace, 'split' | 'twin' | 'service' | 'truth'> {
+  /** Packets at the start that were a prompt. */
+  promptPackets?: number;
+}
+
+/** A trace made of frames in memory. `path` is its name, and need not be that of a file. */
+export function traceOfFrames(
+  label: string,
+  frames: Iterable<Frame>,
+  path: string,
+  { promptPackets = 0, split, ...more }: Partial<TraceOfFramesOptions> = {},
+): Trace {
   const roles = new RoleTracker();
   const packets = Array.from(frames, (frame) => tracePacket(frame, roles));
-  return { path, label, split: undefined, packets, promptPackets: 0 };
+  const prompt = packets.splice(0, promptPackets);
+  return {
+    path,
+    label,
+    split,
+    packets,
+    promptPackets: prompt.length,
+    ...(prompt.length > 0 ? { prompt } : {}),
+    ...more,
+  };
+}
+
+/** The packets of a trace as frames of at most {@link KEPT_BYTES} bytes, without the prompt or with it in front. */
+export function framesOfTrace(trace: Trace, { withPrompt = false } = {}): Frame[] {
+  const packets = withPrompt ? [...(trace.prompt ?? []), ...trace.packets] : trace.packets;
+  return packets.map(({ data, wireLen, tsMicros, linkType }) => ({
+    data,
+    wireLen,
+    tsMicros,
+    linkType,
+    tsNanos: 0,
+    interfaceId: 0,
+  }));
 }
 
 function tracePacket(frame: Frame, roles: RoleTracker): TracePacket {
+  const role = roles.role(frame.data, frame.linkType);
+  const whole = role && (WHOLE_PORTS.has(role.serverPort) || WHOLE_PORTS.has(role.clientPort));
   return {
     // A copy: the reader may reuse its buffer.
-    data: frame.data.slice(0, KEPT_BYTES),
+    data: whole ? frame.data.slice() : frame.data.slice(0, KEPT_BYTES),
     wireLen: frame.wireLen,
     capLen: frame.data.length,
     linkType: frame.linkType,
     tsMicros: frame.tsMicros,
-    role: roles.role(frame.data, frame.linkType),
+    role,
   };
 }
 

@@ -105,7 +105,7 @@ describe('evaluateTraces', () => {
       ?.jsDistance ?? NaN;
 
   it('records what it was made of', () => {
-    expect(evaluation).toMatchObject({ format: 'netssm-evaluation', version: 1, seed: 3, notes: [] });
+    expect(evaluation).toMatchObject({ format: 'netssm-evaluation', version: 2, seed: 3, notes: [] });
     expect(evaluation.provenance.engine).toBe('none');
     expect(evaluation.reference).toMatchObject({ floorKind: 'halves of the captures' });
     expect(evaluation.reference.perLabel.web).toEqual({ captures: 3, packets: 162, tcp: 162, udp: 0 });

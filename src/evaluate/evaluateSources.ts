@@ -1,0 +1,350 @@
+import { basename } from 'node:path';
+import { NetssmError, Rng, type OnProgress } from '../util';
+import { attributeRows, randomAttributes } from './attributes';
+import type { BaselineGenerator } from './baselines';
+import { betweenLabels } from './betweenLabels';
+import {
+  SUITES,
+  type Evaluation,
+  type EvaluatedSource,
+  type FloorKind,
+  type SourceRole,
+  type Suite,
+} from './evaluation';
+import { bitShares, histograms, lane, quantileCurves } from './figureData';
+import { byLabel, labelsOf, sizeOf, sizes, statsByLabel } from './groups';
+import { headerDefinitionRows, headerPatterns, randomPatterns } from './headerDefinitions';
+import { emptyNotes, labelNotes, lengthNotes } from './notes';
+import type { PacketStats } from './packetStats';
+import { similarityRows } from './similarity';
+import type { SuiteInput } from './sources';
+import { complianceSuite } from './suites/compliance';
+import { memorisationSuite, type MemorisationSuiteOptions } from './suites/memorisation';
+import { semanticsSuite, type SemanticsOptions } from './suites/semantics';
+import { utilitySuite, type UtilityOptions } from './suites/utility';
+import { framesOfTrace, traceOfFrames, type Trace } from './traces';
+import { poolValidity, validityRow } from './validity';
+import { constantStats, otherLabels, resampled } from './yardsticks';
+
+/** Traces that are to be judged. */
+export interface JudgedSource {
+  /** Unique; the name in all tables. */
+  name: string;
+  /** Default `synthetic`. */
+  role?: Exclude<SourceRole, 'yardstick'>;
+  /** One sentence: what they are. */
+  description?: string;
+  /** Folder, where they were read from one. */
+  path?: string;
+  traces: readonly Trace[];
+  /** Packets that were to be made and could not, by label and code. */
+  refused?: Record<string, Record<string, number>>;
+  /** Whether the traces were generated and refusals counted, so that there is a decode rate. Default: whether `refused` is given. */
+  generated?: boolean;
+}
+
+/** What {@link evaluateSources} and `evaluateTraces` have in common. */
+export interface SuiteOptions {
+  /** Trivial generators to stand beside; `trivialBaselines()` of `netssm/generators`. */
+  baselines?: readonly BaselineGenerator[];
+  /** Default: all. A suite that cannot run says so in a note. */
+  suites?: readonly string[];
+  seed?: number;
+  /** Packets a baseline generates a label at most; default 4,000. */
+  baselinePackets?: number;
+  semantics?: SemanticsOptions;
+  memorisation?: MemorisationSuiteOptions;
+  utility?: UtilityOptions;
+  /** Goes into the result as it is: engine, versions, command. */
+  provenance?: Record<string, string>;
+  onProgress?: OnProgress;
+}
+
+export interface EvaluateSourcesOptions extends SuiteOptions {
+  /** Real traces that nothing was fitted on: what everything is compared with. */
+  reference: readonly Trace[];
+  /** Real traces of the same labels that generators learnt from: they give the floor. May be empty. */
+  floor?: readonly Trace[];
+  sources?: readonly JudgedSource[];
+  /** Where the reference comes from, for the report. */
+  referencePath?: string;
+  floorPath?: string;
+  floorKind?: FloorKind;
+  /** Sentences that go before those of the evaluation. */
+  notes?: readonly string[];
+}
+
+interface Source extends EvaluatedSource {
+  traces: readonly Trace[];
+}
+
+/**
+ * Judges traces in memory. Everything is compared with the reference: the judged traces, the floor, trivial baselines fitted
+ * on the floor, and yardsticks. Prompt packets are never counted.
+ *
+ * @throws NetssmError `suite_unknown`, `labels_disjoint`, `sources_invalid`.
+ */
+export async function evaluateSources(options: EvaluateSourcesOptions): Promise<Evaluation> {
+  const { reference, floor = [], seed = 0, onProgress, baselinePackets = 4000 } = options;
+  const suites = checkSuites(options.suites);
+  const notes = [...(options.notes ?? []), ...emptyNotes(sizes(reference))];
+  const sources = (options.sources ?? []).map(judgedSource);
+  for (const { traces } of sources)
+    notes.push(...labelNotes(labelsOf(reference), labelsOf(traces)), ...lengthNotes(reference, traces));
+  if (floor.length > 0) {
+    const description = `real captures of the same labels${options.floorKind ? ` (${options.floorKind})` : ''}`;
+    sources.push(source('real', 'floor', description, floor, { path: options.floorPath }));
+  }
+  const names = sources.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i || name === 'reference');
+  if (twice !== undefined)
+    throw new NetssmError('sources_invalid', `the name "${twice}" is taken`, {
+      hint: 'Every source needs a name of its own; "real" is the floor, "reference" what all are compared with.',
+    });
+  for (const [i, baseline] of (options.baselines ?? []).entries()) {
+    if (floor.length === 0) break;
+    const { name, description } = baseline.card;
+    onProgress?.({ done: i, total: options.baselines?.length, unit: 'baselines', detail: name });
+    const { traces, refused } = await runBaseline(baseline, floor, reference, seed, baselinePackets);
+    sources.push(
+      source(name, 'baseline', description, traces, { refused, decodeRate: decodeRate(traces, refused) }),
+    );
+  }
+  const evaluation: Evaluation = {
+    format: 'netssm-evaluation',
+    version: 2,
+    date: new Date().toISOString(),
+    seed,
+    suites,
+    provenance: { node: process.version, ...options.provenance },
+    reference: {
+      path: options.referencePath ?? '',
+      floorKind: options.floorKind ?? 'given traces',
+      perLabel: sizes(reference),
+    },
+    sources: [],
+    similarity: [],
+    attributes: [],
+    headerDefinitions: [],
+    betweenLabels: null,
+    validity: [],
+    compliance: null,
+    semantics: null,
+    memorisation: null,
+    utility: null,
+    notes,
+    figures: { bitsOne: {}, histograms: {}, lanes: [], quantiles: { wireLen: {}, gapSeconds: {} } },
+  };
+  const input: SuiteInput = {
+    reference,
+    training: floor,
+    sources,
+    seed,
+    onProgress,
+    note: (sentence) => notes.push(sentence),
+  };
+  if (suites.includes('similarity')) compareAll(evaluation, input, sources);
+  if (suites.includes('validity')) {
+    for (const { name, traces } of [{ name: 'reference', traces: reference }, ...sources]) {
+      onProgress?.({ done: evaluation.validity.length, unit: 'rows', detail: `validity, ${name}` });
+      const rows = [...byLabel(traces)].map(([label, group]) => validityRow(name, label, group));
+      if (rows.length > 0) evaluation.validity.push(...rows, poolValidity(rows));
+    }
+  }
+  if (suites.includes('compliance')) evaluation.compliance = complianceSuite(input);
+  if (suites.includes('semantics')) evaluation.semantics = semanticsSuite(input, options.semantics);
+  if (suites.includes('memorisation'))
+    evaluation.memorisation = await memorisationSuite(input, options.memorisation);
+  if (suites.includes('utility')) evaluation.utility = await utilitySuite(input, options.utility);
+  evaluation.sources.unshift(...sources.map(({ traces: _, ...rest }) => rest));
+  const judged = sources.find(({ role }) => role === 'synthetic');
+  evaluation.figures.lanes = lanes(reference, judged);
+  evaluation.figures.quantiles = quantileCurves(
+    new Map([
+      ['reference', reference],
+      ...sources.map((s): [string, readonly Trace[]] => [s.name, s.traces]),
+    ]),
+  );
+  return evaluation;
+}
+
+function judgedSource(judged: JudgedSource): Source {
+  const {
+    name,
+    role = 'synthetic',
+    traces,
+    path,
+    refused = {},
+    generated = judged.refused !== undefined,
+  } = judged;
+  return source(name, role, judged.description ?? name, traces, {
+    ...(path === undefined ? {} : { path }),
+    refused,
+    promptPackets: traces.reduce((sum, t) => sum + t.promptPackets, 0),
+    decodeRate: generated ? decodeRate(traces, refused) : null,
+  });
+}
+
+function source(
+  name: string,
+  role: SourceRole,
+  description: string,
+  traces: readonly Trace[],
+  { path, ...more }: Partial<Source> = {},
+): Source {
+  return {
+    name,
+    role,
+    description,
+    ...(path === undefined ? {} : { path }),
+    traces,
+    perLabel: sizes(traces),
+    refused: {},
+    decodeRate: null,
+    promptPackets: 0,
+    ...more,
+  };
+}
+
+/** Similarity of every source, and the yardsticks, which have no traces of their own. */
+function compareAll(evaluation: Evaluation, input: SuiteInput, sources: readonly Source[]): void {
+  const { reference, training, seed } = input;
+  const referenceStats = statsByLabel(reference);
+  const { similarity, figures } = evaluation;
+  figures.bitsOne.reference = bitShares(referenceStats, referenceStats);
+  const shown = new Map([['reference', referenceStats]]);
+  const floorStats = new Map<string, PacketStats>();
+  const patterns = headerPatterns(reference);
+  sources.forEach(({ name, role, traces }, i) => {
+    input.onProgress?.({ done: i, total: sources.length, unit: 'sources', detail: `similarity, ${name}` });
+    const stats = statsByLabel(traces);
+    similarity.push(...similarityRows(name, referenceStats, stats));
+    evaluation.attributes.push(...attributeRows(name, traces, reference, training));
+    evaluation.headerDefinitions.push(...headerDefinitionRows(name, patterns, headerPatterns(traces)));
+    if (role === 'floor') for (const [label, s] of stats) floorStats.set(label, s);
+    if (role === 'synthetic' || role === 'floor') {
+      shown.set(name, stats);
+      figures.bitsOne[name] = bitShares(stats, referenceStats);
+    }
+  });
+  figures.histograms = histograms(shown);
+  evaluation.betweenLabels = betweenLabels(referenceStats, floorStats);
+  const judged =
+    sources.find(({ role }) => role === 'synthetic') ?? sources.find(({ role }) => role === 'floor');
+  const size = (label: string): number => judged?.perLabel[label]?.packets ?? 0;
+  const yardstick = (
+    name: string,
+    description: string,
+    stats: Map<string, PacketStats>,
+    pooled = true,
+  ): void => {
+    if (stats.size === 0) return;
+    similarity.push(...similarityRows(name, referenceStats, stats, pooled));
+    const perLabel = Object.fromEntries([...stats].map(([label, s]) => [label, sizeOf(s, 0)]));
+    evaluation.sources.push({
+      name,
+      role: 'yardstick',
+      description,
+      perLabel,
+      refused: {},
+      decodeRate: null,
+      promptPackets: 0,
+    });
+  };
+  yardstick(
+    'sampling',
+    `packets drawn from the reference itself, as many as ${judged?.name ?? 'nothing'} has: the distance that sample size alone causes`,
+    resampled(reference, size, seed),
+  );
+  yardstick('other labels', 'real packets of all the other labels together', otherLabels(floorStats), false); // Pooled, the others of all labels are all labels again.
+  yardstick(
+    'constant',
+    "each bit and field always at its most frequent value in the label's real packets",
+    constantStats(floorStats),
+  );
+  const random = randomAttributes(reference, seed);
+  evaluation.attributes.push(...attributeRows(random.name, random.traces, reference, []));
+  evaluation.headerDefinitions.push(
+    ...headerDefinitionRows(random.name, patterns, randomPatterns(patterns, seed)),
+  );
+}
+
+async function runBaseline(
+  baseline: BaselineGenerator,
+  floor: readonly Trace[],
+  reference: readonly Trace[],
+  seed: number,
+  most: number,
+): Promise<{ traces: Trace[]; refused: Record<string, Record<string, number>> }> {
+  await baseline.fit(
+    floor.map((trace) => ({ label: trace.label, frames: framesOfTrace(trace) })),
+    { seed },
+  );
+  const traces: Trace[] = [];
+  const refused: Record<string, Record<string, number>> = {};
+  const wanted = byLabel(reference);
+  for (const label of labelsOf(floor)) {
+    const lengths = (wanted.get(label) ?? []).map((t) => t.packets.length);
+    const packets = Math.min(
+      most,
+      lengths.reduce((sum, n) => sum + n, 0),
+    );
+    // Labels without a single TCP or UDP packet over Ethernet teach a baseline nothing.
+    if (packets === 0 || !usable(floor, label)) continue;
+    const labelSeed = new Rng(seed).split(`${baseline.card.name}/${label}`).uint32();
+    const { frames, refused: codes } = await baseline.generate({ label, packets, seed: labelSeed });
+    refused[label] = codes;
+    // As many traces of the same lengths as the reference has, as far as the packets go.
+    let at = 0;
+    for (const [i, length] of lengths.entries()) {
+      if (at >= frames.length && i > 0) break;
+      const part = frames.slice(at, at + length);
+      traces.push(traceOfFrames(label, part, `${baseline.card.name}/${label}-${i}`));
+      at += length;
+    }
+  }
+  return { traces, refused };
+}
+
+function usable(traces: readonly Trace[], label: string): boolean {
+  return traces.some((t) => t.label === label && t.packets.some((p) => p.role));
+}
+
+/** Packets that came of each attempt to make one. */
+function decodeRate(traces: readonly Trace[], refused: EvaluatedSource['refused']): number | null {
+  const packets = traces.reduce((sum, t) => sum + t.packets.length, 0);
+  let attempts = packets;
+  for (const codes of Object.values(refused)) {
+    // `unfinished` is the last run, cut by the length that was asked for.
+    for (const [code, n] of Object.entries(codes)) if (code !== 'unfinished') attempts += n;
+  }
+  return attempts === 0 ? null : packets / attempts;
+}
+
+function lanes(reference: readonly Trace[], judged: Source | undefined): Evaluation['figures']['lanes'] {
+  const longest = (traces: readonly Trace[], label?: string): Trace | undefined =>
+    traces
+      .filter((t) => label === undefined || t.label === label)
+      .reduce<Trace | undefined>(
+        (best, t) => (t.packets.length > (best?.packets.length ?? 0) ? t : best),
+        undefined,
+      );
+  const common = (judged?.traces ?? []).filter((t) => reference.some((r) => r.label === t.label));
+  const own = longest(common);
+  const real = longest(reference, own?.label);
+  return [...(real ? [lane('reference', real)] : []), ...(own && judged ? [lane(judged.name, own)] : [])].map(
+    (l) => ({ ...l, file: basename(l.file) }),
+  );
+}
+
+function checkSuites(asked: readonly string[] | undefined): Suite[] {
+  for (const name of asked ?? []) {
+    if (!SUITES.includes(name as Suite)) {
+      throw new NetssmError('suite_unknown', `unknown suite "${name}"`, {
+        hint: `Suites: ${SUITES.join(', ')}.`,
+        exitCode: 2,
+      });
+    }
+  }
+  return SUITES.filter((name) => asked === undefined || asked.includes(name));
+}
