@@ -7,12 +7,14 @@ import { registerData } from './commands/data';
 import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerEvaluate } from './commands/evaluate';
+import { registerExperiment } from './commands/experiment';
 import { registerExport } from './commands/export';
 import { registerGenerate } from './commands/generate';
 import { registerInspect } from './commands/inspect';
 import { registerKernel } from './commands/kernel';
 import { registerNotebook } from './commands/notebook';
 import { registerRunNotebook } from './commands/runNotebook';
+import { registerRuns } from './commands/runs';
 import { registerTokenize } from './commands/tokenize';
 import { registerTrain } from './commands/train';
 import type { Register } from './command';
@@ -27,6 +29,8 @@ const COMMANDS: readonly Register[] = [
   registerGenerate,
   registerEvaluate,
   registerCheck,
+  registerExperiment,
+  registerRuns,
   registerKernel,
   registerNotebook,
   registerRunNotebook,

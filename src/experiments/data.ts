@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { listCaptures, readCapture, type Frame } from '../capture';
-import { isTestbedSet, loadDataset, testbedFolder, TESTBED_SET, type SessionTruth } from '../flows/testbed';
+import { isTestbedSet, loadDataset, testbedFolder, TESTBED_SET, type SessionTruth } from '../flows';
 import { NetssmError, projectRoot, readJson, Rng } from '../util';
 
 /** One session: a capture, or a part of one. */

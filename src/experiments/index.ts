@@ -12,3 +12,6 @@ export * from './registry';
 export * from './runExperiment';
 export * from './runFolder';
 export * from './settings';
+export * from './compareRuns';
+export * from './listRuns';
+export * from './tables';
