@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { writeFileAtomic, writeJson } from '../util';
 import { escapeHtml, showBundle } from './display';
-import { staticSvg, type FigureSpec } from './staticFigure';
+import { dataLink, toCsv } from './download';
+import { placeholderSvg, staticSvg, titleOf, type FigureSpec } from './staticFigure';
 import { resolveInstalled } from './tslab';
 
 /** What {@link figure} takes besides the figure. */
@@ -13,38 +14,84 @@ export interface FigureOptions {
   title?: string;
   /** One sentence below the figure: what to see in it. */
   caption?: string;
-  /** Folder for `<id>.svg` and `<id>.json`; null writes nothing. Default `figures` in the notebook's folder. */
+  /**
+   * Folder for `<id>.svg`, `<id>.json` (the plotly figure) and `<id>.csv` (its numbers); null writes nothing. Default
+   * `figures` in the notebook's folder.
+   */
   save?: string | null;
+  /** For SVG figures: the numbers behind them, written as `<id>.json` and `<id>.csv`. */
+  data?: readonly Record<string, unknown>[];
+  /** Links below the figure that save it as SVG and CSV. Default true; files above 200 kB have none. */
+  links?: boolean;
 }
 
 /** The figure whose output carries plotly.js for the whole notebook: the first one, also when it is run again. */
 let carrier: string | undefined;
 
 /**
- * Shows a plotly figure in the cell and writes it as files. Works without network: plotly.js travels, compressed,
- * inside the notebook's first figure. `id` names the files and should be unique in the notebook.
+ * Shows a figure in the cell and writes it as files, with its numbers: a plotly figure or the text of an SVG. Works
+ * without network: plotly.js travels, compressed, inside the notebook's first plotly figure. `id` names the files and
+ * should be unique in the notebook; a figure of a paper has the paper's (`fig2a`).
  */
-export function figure(id: string, figureSpec: FigureSpec, options: FigureOptions = {}): void {
+export function figure(id: string, figureSpec: FigureSpec | string, options: FigureOptions = {}): void {
+  if (typeof figureSpec === 'string') {
+    present(id, figureSpec, figureSpec, options.data && toCsv(options.data), '', options);
+    const folder = folderOf(options);
+    if (folder !== null && options.data) writeJson(join(folder, `${id}.json`), options.data);
+    return;
+  }
   carrier ??= id;
   const spec = options.title === undefined ? figureSpec : withTitle(figureSpec, options.title);
-  const svg = staticSvg(spec);
-  const folder = options.save === undefined ? 'figures' : options.save;
-  if (folder !== null) {
-    writeJson(join(folder, `${id}.json`), spec);
-    if (svg) writeFileAtomic(join(folder, `${id}.svg`), svg);
-  }
+  const label = titleOf((spec.layout as { title?: unknown } | undefined)?.title);
+  const folder = folderOf(options);
+  if (folder !== null) writeJson(join(folder, `${id}.json`), spec);
   const layout = (spec.layout ?? {}) as { title?: unknown; height?: number };
-  const element = `netssm-figure-${id.replace(/[^\w-]/g, '-')}`;
-  const caption = options.caption ? `<p style="max-width:44em">${escapeHtml(options.caption)}</p>` : '';
   const json = JSON.stringify({ data: spec.data, layout: { height: 360, ...layout } }).replace(
     /</g,
     '\\u003c',
   );
+  const inline = staticSvg(spec, { standalone: false }) ?? placeholderSvg(label, false);
+  const drawn = script(elementId(id), json, carrier === id);
+  present(id, inline, staticSvg(spec) ?? placeholderSvg(label), figureCsv(spec), drawn, options);
+}
+
+/** Shows a figure's page form with caption and links, and writes its file form. */
+function present(
+  id: string,
+  inline: string,
+  file: string,
+  csv: string | undefined,
+  drawn: string,
+  options: FigureOptions,
+): void {
+  const folder = folderOf(options);
+  if (folder !== null) {
+    writeFileAtomic(join(folder, `${id}.svg`), file);
+    if (csv) writeFileAtomic(join(folder, `${id}.csv`), csv);
+  }
+  const caption = options.caption ? `<p style="max-width:44em">${escapeHtml(options.caption)}</p>` : '';
+  const links =
+    options.links === false
+      ? ''
+      : [dataLink(`${id}.svg`, file, 'image/svg+xml'), csv && dataLink(`${id}.csv`, csv, 'text/csv')]
+          .filter(Boolean)
+          .join(' · ');
   showBundle({
-    'text/html': `<div id="${element}" style="max-width:760px">${svg ?? ''}</div>${caption}<script>${script(element, json, carrier === id)}</script>`,
-    ...(svg ? { 'image/svg+xml': svg } : {}),
+    'text/html':
+      `<div id="${elementId(id)}" style="max-width:${drawn ? '760px' : '100%'};overflow-x:auto">${inline}</div>` +
+      `${caption}${links && `<p style="font-size:.82em;opacity:.75;margin:.2em 0">save as ${links}</p>`}` +
+      (drawn && `<script>${drawn}</script>`),
+    'image/svg+xml': file,
     'text/plain': `[figure ${id}${options.caption ? `: ${options.caption}` : ''}]`,
   });
+}
+
+function folderOf({ save }: FigureOptions): string | null {
+  return save === undefined ? 'figures' : save;
+}
+
+function elementId(id: string): string {
+  return `netssm-figure-${id.replace(/[^\w-]/g, '-')}`;
 }
 
 function withTitle(spec: FigureSpec, title: string): FigureSpec {
@@ -53,13 +100,41 @@ function withTitle(spec: FigureSpec, title: string): FigureSpec {
   return { ...spec, layout: { ...layout, title: { ...before, text: title } } };
 }
 
+/** A figure's numbers, one row a point: `trace,x,y`, and `z` for heat maps. */
+export function figureCsv(spec: FigureSpec): string {
+  const rows = (spec.data as PlainTrace[]).flatMap((trace, i): Record<string, unknown>[] => {
+    const name = trace.name ?? `trace ${i + 1}`;
+    if (trace.z) {
+      return Array.from(trace.z).flatMap((row, j) =>
+        Array.from(row, (z, k) => ({ trace: name, x: trace.x?.[k] ?? k, y: trace.y?.[j] ?? j, z })),
+      );
+    }
+    const length = Math.max(trace.x?.length ?? 0, trace.y?.length ?? 0);
+    return Array.from({ length }, (_, k) => ({ trace: name, x: trace.x?.[k] ?? k, y: trace.y?.[k] ?? '' }));
+  });
+  return toCsv(rows, rows.some((row) => 'z' in row) ? ['trace', 'x', 'y', 'z'] : ['trace', 'x', 'y']);
+}
+
+interface PlainTrace {
+  name?: string;
+  x?: ArrayLike<unknown>;
+  y?: ArrayLike<unknown>;
+  z?: ArrayLike<ArrayLike<unknown>>;
+}
+
 /**
  * Draws once plotly is there. The carrier unpacks it first; the others wait for it up to half a minute and keep
- * their SVG if it never comes (the carrying output was cleared, or scripts of it were not allowed to run).
+ * their SVG if it never comes (the carrying output was cleared, or scripts of it were not allowed to run). On a dark
+ * page the figure turns dark, too.
  */
 function script(element: string, json: string, carries: boolean): string {
   const draw = `(function(){var el=document.getElementById(${JSON.stringify(element)});var fig=${json};
-function draw(){if(!el)return;el.innerHTML='';Plotly.newPlot(el,fig.data,fig.layout,{responsive:true,displaylogo:false});}`;
+function dark(){for(var n=el;n;n=n.parentElement){var m=/rgba?\\((\\d+), ?(\\d+), ?(\\d+)(?:, ?([\\d.]+))?/.exec(getComputedStyle(n).backgroundColor);
+if(m&&(m[4]===undefined||Number(m[4])>0.5))return 0.3*m[1]+0.6*m[2]+0.1*m[3]<110;}return false;}
+function turn(l){var grid='#454a52',ink='#e8e8e8';l.paper_bgcolor=l.plot_bgcolor='rgba(0,0,0,0)';l.font=Object.assign({},l.font,{color:ink});
+Object.keys(l).forEach(function(k){if(/^[xy]axis/.test(k))l[k]=Object.assign({},l[k],{gridcolor:grid,linecolor:ink,zerolinecolor:grid,tickcolor:ink});});
+fig.data.forEach(function(t){['line','marker'].forEach(function(k){if(t[k]&&t[k].color==='#000000')t[k].color=ink;});});}
+function draw(){if(!el)return;if(dark())turn(fig.layout);el.innerHTML='';Plotly.newPlot(el,fig.data,fig.layout,{responsive:true,displaylogo:false});}`;
   if (!carries) {
     return `${draw}
 var tries=0;(function wait(){if(window.Plotly)draw();else if(tries++<150)setTimeout(wait,200);})();})();`;

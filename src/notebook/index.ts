@@ -1,5 +1,6 @@
 export * from './check';
 export * from './display';
+export * from './download';
 export * from './figure';
 export * from './ipynb';
 export * from './jupyter';
@@ -10,6 +11,7 @@ export * from './progress';
 export * from './richValues';
 export * from './runNotebook';
 export * from './setup';
+export * from './slider';
 export * from './staticFigure';
 export * from './studies';
 export * from './views';

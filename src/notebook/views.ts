@@ -19,7 +19,10 @@ import {
 } from '../viz';
 import { escapeHtml, html, showBundle } from './display';
 
-/** Shows an SVG, and writes it as `<id>.svg` to the folder `figures` beside the notebook; `save: null` writes nothing. */
+/**
+ * Shows an SVG, and writes it as `<id>.svg` to the folder `figures` beside the notebook; `save: null` writes nothing.
+ * {@link figure} takes SVGs, too; this one has a text of its own for terminals.
+ */
 export function svgFigure(
   id: string,
   svg: string,

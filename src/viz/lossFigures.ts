@@ -1,4 +1,6 @@
-import { COLORS, layout, type FigureSpec } from './theme';
+import { PLOTLY_DASHES } from './svgTheme';
+import { COLORS, layout, SERIES_COLORS, type FigureSpec } from './theme';
+import { fieldShares } from './trainingChart';
 
 /** The part of a training history that is drawn; `fit` returns it. */
 export interface LossHistory {
@@ -129,4 +131,64 @@ export function runningMean(values: readonly number[], width: number): number[] 
     out.push(sum / Math.min(width, i + 1));
   }
   return out;
+}
+
+/** Loss of the validation split by label, over the updates. */
+export function lossByLabel(history: {
+  evals: readonly { step: number; perLabel: Readonly<Record<string, { lossNats: number }>> }[];
+}): FigureSpec {
+  const labels = [...new Set(history.evals.flatMap(({ perLabel }) => Object.keys(perLabel)))].sort();
+  return {
+    data: labels.map((label, i) => ({
+      type: 'scatter',
+      mode: 'lines+markers',
+      name: label,
+      x: history.evals.map(({ step }) => step),
+      y: history.evals.map(({ perLabel }) => perLabel[label]?.lossNats ?? null),
+      line: {
+        color: SERIES_COLORS[i % SERIES_COLORS.length],
+        width: 2,
+        dash: PLOTLY_DASHES[i % PLOTLY_DASHES.length],
+      },
+      marker: { size: 6 },
+    })),
+    layout: layout('Validation loss by label', {
+      xaxis: { title: { text: 'update' }, rangemode: 'tozero' },
+      yaxis: { title: { text: 'loss, nats a token' } },
+    }),
+  };
+}
+
+/** What the loss is made of: each field's loss times its share of the tokens, at chosen evaluations. */
+export function lossByField(
+  evals: readonly {
+    step: number;
+    perField?: Readonly<Record<string, { lossNats: number; tokens: number }>>;
+  }[],
+  most = 14,
+): FigureSpec {
+  const shares = evals.map(
+    ({ perField = {} }) => new Map(fieldShares(perField).map((r) => [r.field, r.share])),
+  );
+  // The order of the last one, which is what a model still has to learn.
+  const fields = [...(shares.at(-1)?.keys() ?? [])].slice(0, most).reverse();
+  return {
+    data: evals.map(({ step }, i) => ({
+      type: 'bar',
+      orientation: 'h',
+      name: `after ${step.toLocaleString('en')} updates`,
+      y: fields,
+      x: fields.map((field) => shares[i].get(field) ?? 0),
+      marker: {
+        color: evals.length === 1 ? COLORS.blue : [COLORS.lightGrey, COLORS.blue, COLORS.vermilion][i % 3],
+      },
+      hovertemplate: '%{y}: %{x:.3f} nats<extra></extra>',
+    })),
+    layout: layout('What the loss is made of', {
+      height: 150 + fields.length * (14 + 10 * evals.length),
+      barmode: 'group',
+      xaxis: { title: { text: 'part of the loss, nats a token' } },
+      yaxis: { showgrid: false },
+    }),
+  };
 }
