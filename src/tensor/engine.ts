@@ -145,6 +145,15 @@ async function tensorflow(): Promise<Engine | { reason: string }> {
   }
 }
 
+/**
+ * The values of a float32 tensor, to be read and forgotten: where the engine keeps them in an array they are that array,
+ * not a copy, and its memory is used again once the tensor is disposed.
+ */
+export function valuesOf(tf: TF, tensor: tfTypes.Tensor): Float32Array {
+  const backend = tf.backend() as { floats?(x: tfTypes.Tensor): Float32Array };
+  return backend.floats ? backend.floats(tensor) : (tensor.dataSync() as Float32Array);
+}
+
 /** Best of a few products within a tenth of a second. */
 export function measureGflops(tf: TF, n = 256, budgetMs = 100): number {
   return tf.tidy(() => {

@@ -24,6 +24,8 @@ export interface CheckpointState {
   labels: string[];
   /** What must be the same when the run continues: settings, data, shapes. */
   fingerprint: Record<string, unknown>;
+  /** Tokens whose activations were held at once: a run goes on with them, for sums of other chunks round differently. */
+  chunkLen?: number;
   /** Engine that wrote it; another one continues, but not bit for bit. */
   engine: string;
 }

@@ -10,6 +10,11 @@ export type BatchMode = 'stream' | 'packed';
 
 export const BATCH_MODES: readonly BatchMode[] = ['stream', 'packed'];
 
+/** When chunks of a row are computed again on the way back. */
+export type Recompute = 'auto' | 'always' | 'never';
+
+export const RECOMPUTE: readonly Recompute[] = ['auto', 'always', 'never'];
+
 /** Model hyper-parameters as a train config gives them: any of config.json's keys except the vocabulary's size. */
 export type ModelSettings = Partial<Omit<MambaConfig, 'ssm_cfg' | 'vocab_size'>> & {
   ssm_cfg?: Partial<MambaConfig['ssm_cfg']>;
@@ -34,8 +39,15 @@ export interface TrainConfig {
   batchSize: number;
   /** Tokens a row (L); the gradient is exact over a row. */
   contextLen: number;
-  /** Tokens whose activations are held at once; contextLen in one piece where equal. Changes memory, never results. */
-  chunkLen: number;
+  /**
+   * Whether rows are differentiated in one piece (the tape in memory) or in chunks, all but the last of which are computed
+   * twice: see memory.ts. Changes memory and time, never results. `auto`: in one piece while that fits the budget.
+   */
+  recompute: Recompute;
+  /** Most tokens whose activations are held at once; null: as many as `recompute` finds right. */
+  chunkLen: number | null;
+  /** What the process should stay within, in units of 1e9 bytes; null: half of the machine's memory. */
+  memoryBudgetGB: number | null;
   /** Batches whose gradients are added up before one update. */
   accumulate: number;
   /** Updates in all. */
@@ -82,7 +94,9 @@ export const DEFAULT_TRAIN: TrainConfig = {
   shortestPiece: null,
   batchSize: 8,
   contextLen: 256,
-  chunkLen: 256,
+  recompute: 'auto',
+  chunkLen: null,
+  memoryBudgetGB: null,
   accumulate: 1,
   steps: 1000,
   maxSeconds: null,
@@ -159,12 +173,13 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
   const given = Object.entries(value).filter(([key, v]) => known.includes(key) && v !== undefined);
   const config = { ...DEFAULT_TRAIN, ...(Object.fromEntries(given) as Partial<TrainConfig>) };
   checkNumbers(config, problems);
-  const oneOf = (key: 'mode' | 'schedule', options: readonly string[]) => {
+  const oneOf = (key: 'mode' | 'schedule' | 'recompute', options: readonly string[]) => {
     if (!options.includes(config[key]))
       problems.push(`${key} must be one of ${options.join(', ')}, not ${JSON.stringify(config[key])}`);
   };
   oneOf('mode', BATCH_MODES);
   oneOf('schedule', SCHEDULES);
+  oneOf('recompute', RECOMPUTE);
   if (typeof config.renumber !== 'boolean')
     problems.push(`renumber must be true or false, not ${JSON.stringify(config.renumber)}`);
   if (config.renumber === true && config.mode === 'stream')
@@ -173,10 +188,10 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
     problems.push(`freshAddresses (${config.freshAddresses}) needs renumber`);
   if (config.init !== null && typeof config.init !== 'string') problems.push('init must be a folder or null');
   checkModel(config.model, problems);
-  if (config.chunkLen > config.contextLen && !Object.hasOwn(value, 'chunkLen'))
-    config.chunkLen = config.contextLen;
-  if (config.chunkLen > config.contextLen)
+  if (config.chunkLen !== null && config.chunkLen > config.contextLen)
     problems.push(`chunkLen (${config.chunkLen}) must not exceed contextLen (${config.contextLen})`);
+  if (config.recompute === 'never' && config.chunkLen !== null && config.chunkLen < config.contextLen)
+    problems.push(`recompute "never" and chunkLen (${config.chunkLen}) contradict each other`);
   if (config.shortestPiece !== null && config.shortestPiece > config.contextLen)
     problems.push(
       `shortestPiece (${config.shortestPiece}) must not exceed contextLen (${config.contextLen})`,
@@ -200,22 +215,15 @@ function checkNumbers(config: TrainConfig, problems: string[]): void {
   const atLeast1 = (n: number) => Number.isInteger(n) && n >= 1;
   const atLeast0 = (n: number) => Number.isInteger(n) && n >= 0;
   const share = (n: number) => n >= 0 && n < 1;
-  for (const key of [
-    'batchSize',
-    'contextLen',
-    'chunkLen',
-    'accumulate',
-    'steps',
-    'checkpointEvery',
-  ] as const)
+  for (const key of ['batchSize', 'contextLen', 'accumulate', 'steps', 'checkpointEvery'] as const)
     check(key, atLeast1, 'a whole number of at least 1');
   for (const key of ['warmupSteps', 'evalEvery', 'seed'] as const)
     check(key, atLeast0, 'a whole number of at least 0');
-  for (const key of ['decaySteps', 'evalTokens', 'patience', 'shortestPiece'] as const)
+  for (const key of ['chunkLen', 'decaySteps', 'evalTokens', 'patience', 'shortestPiece'] as const)
     check(key, atLeast1, 'a whole number of at least 1', true);
   if (config.patience !== null && config.evalEvery === 0)
     problems.push('patience needs evalEvery above 0: it counts evaluations');
-  check('maxSeconds', (n) => n > 0, 'above 0', true);
+  for (const key of ['maxSeconds', 'memoryBudgetGB'] as const) check(key, (n) => n > 0, 'above 0', true);
   for (const key of ['lr', 'eps', 'clipNorm'] as const) check(key, (n) => n > 0, 'above 0');
   for (const key of ['beta1', 'beta2'] as const) check(key, share, 'in [0, 1)');
   for (const key of ['minLrShare', 'freshAddresses', 'openings'] as const)

@@ -11,6 +11,7 @@ export * from './history';
 export * from './interrupt';
 export * from './labelEffect';
 export * from './lossTotals';
+export * from './memory';
 export * from './metrics';
 export * from './renumber';
 export * from './runFolder';

@@ -7,7 +7,7 @@ import {
   type Params,
   type Weights,
 } from '../model';
-import type { Engine } from '../tensor';
+import { valuesOf, type Engine } from '../tensor';
 import type { TokenBatch } from '../tokens';
 import { NetssmError } from '../util';
 import { AdamW } from './adamw';
@@ -28,6 +28,9 @@ export interface UpdateResult {
   gradientMs: number;
 }
 
+/** A gradient that is cheap to read, of the last operation of the way back through the layers. */
+const SMALL = 'backbone.layers.0.norm.weight';
+
 /**
  * The weights in training: float32 masters with AdamW's moments as plain arrays, their copy on the engine, and the
  * recurrent states that the next rows go on from.
@@ -46,11 +49,32 @@ export class Learner {
     readonly config: MambaConfig,
     private readonly train: TrainConfig,
     readonly weights: Weights,
+    /** Tokens whose activations are held at once; default: the whole row. */
+    private readonly chunkLen = train.chunkLen ?? train.contextLen,
   ) {
     this.optimizer = new AdamW(weights, train);
     for (const [name, { data }] of Object.entries(weights))
       this.gradients[name] = new Float32Array(data.length);
-    this.params = toParams(this.engine.tf, this.weights);
+    this.params = this.upload();
+  }
+
+  /**
+   * The weights as tensors. `native` and `cpu` compute on the masters themselves, which the optimiser writes between two
+   * steps: no copy, and none to be kept up to date.
+   */
+  private upload(): Params {
+    const { tf } = this.engine;
+    if (!this.sharesWeights()) return toParams(tf, this.weights);
+    return Object.fromEntries(
+      Object.entries(this.weights).map(([name, { shape, data }]) => [
+        name,
+        tf.tensor(data, shape, 'float32'),
+      ]),
+    );
+  }
+
+  private sharesWeights(): boolean {
+    return this.engine.name === 'native' || this.engine.name === 'cpu';
   }
 
   /**
@@ -82,8 +106,10 @@ export class Learner {
       );
     }
     this.optimizer.step(this.gradients, lr, clipCoefficient(gradNorm, this.train.clipNorm));
-    this.engine.tf.dispose(Object.values(this.params));
-    this.params = toParams(this.engine.tf, this.weights);
+    if (!this.sharesWeights()) {
+      this.engine.tf.dispose(Object.values(this.params));
+      this.params = this.upload();
+    }
     return { lossNats, gradNorm, tokens, bytes, gradientMs: this.gradientMs };
   }
 
@@ -100,12 +126,12 @@ export class Learner {
     const { tokens, targets, mask, starts } = inputs;
     const started = performance.now();
     const result = chunkedLossAndGradients(tf, this.config, this.params, tokens, targets, mask, {
-      chunkLen: this.train.chunkLen,
+      chunkLen: this.chunkLen,
       states: this.states,
       starts,
       denominator,
     });
-    await result.gradients[Object.keys(this.gradients)[0]].data(); // engines may still be computing
+    await result.gradients[SMALL].data(); // engines may still be computing
     this.gradientMs += performance.now() - started;
     tf.dispose(inputs);
     disposeStates(this.states ?? []);
@@ -114,7 +140,7 @@ export class Learner {
     else disposeStates(result.states);
     for (const [name, sum] of Object.entries(this.gradients)) {
       const tensor = result.gradients[name];
-      const part = (await tensor.data()) as Float32Array;
+      const part = valuesOf(tf, tensor);
       if (first) sum.set(part);
       else for (let i = 0; i < sum.length; i++) sum[i] += part[i];
       tensor.dispose();

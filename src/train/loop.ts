@@ -42,7 +42,7 @@ export class TrainingLoop {
     if (!this.hasValidation)
       run.notes.push('no validation sequences: model.safetensors holds the last weights');
     this.log = new MetricsLog(run.paths.metrics, checkpoint?.state.metricsOffset ?? 0);
-    this.learner = new Learner(options.engine, run.config, train, run.weights);
+    this.learner = new Learner(options.engine, run.config, train, run.weights, run.memory.chunkLen);
     if (checkpoint) this.restore(checkpoint);
   }
 
@@ -183,6 +183,7 @@ export class TrainingLoop {
         best: this.best,
         labels: [...run.vocabulary.labels],
         fingerprint: run.fingerprint,
+        chunkLen: run.memory.chunkLen,
         engine: this.options.engine.name,
       },
       parameters: learner.weights,

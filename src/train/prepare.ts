@@ -6,11 +6,13 @@ import { readCheckpoint, type Checkpoint } from './checkpoint';
 import { DEFAULT_TRAIN, validateTrainConfig, type TrainConfig } from './config';
 import type { FitOptions } from './fit';
 import { idMapBetween, mergeTiming, startingPoint } from './fineTune';
+import { planMemory, type MemoryPlan } from './memory';
 import {
   assertSameSettings,
   copyDatasetFiles,
   describeEnvironment,
   fingerprint,
+  fixedSettings,
   openRun,
   type RunPaths,
 } from './runFolder';
@@ -30,11 +32,14 @@ export interface PreparedRun {
   idMap?: Int32Array;
   rng: Rng;
   fingerprint: Record<string, unknown>;
+  /** How rows are cut into chunks, and what the run takes. */
+  memory: MemoryPlan;
   notes: string[];
 }
 
 /** Checks settings, data and folder before anything is written; then writes the run's first files. */
 export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
+  const processBytes = process.memoryUsage().rss;
   const { paths, resumes } = openRun(options.run, options.resume ?? false, options.overwrite ?? false);
   const notes: string[] = [];
   const before: Partial<TrainConfig> = options.resume && existsSync(paths.train) ? readJson(paths.train) : {};
@@ -48,17 +53,23 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
     if (resumes) {
       const checkpoint = readCheckpoint(paths.checkpoint);
       // A setting that did not exist when the run began had its default.
-      const { steps: _steps, maxSeconds: _maxSeconds, patience: _patience, ...defaults } = DEFAULT_TRAIN;
-      assertSameSettings({ ...defaults, ...checkpoint.state.fingerprint }, settings, options.run);
+      assertSameSettings(
+        { ...fixedSettings(DEFAULT_TRAIN), ...checkpoint.state.fingerprint },
+        settings,
+        options.run,
+      );
       if (checkpoint.state.engine !== options.engine.name)
         notes.push(
           `written by the engine ${checkpoint.state.engine}, continued by ${options.engine.name}: not bit for bit the same run`,
         );
-      writeJson(paths.train, train);
       const vocabulary = new Vocabulary(checkpoint.state.labels);
       const config = validateConfig(readJson(paths.config));
+      const memory = planMemory(options.engine, config, train, processBytes, checkpoint.state.chunkLen);
+      notes.push(...memory.notes);
+      writeJson(paths.train, train);
       return {
         ...base,
+        memory,
         vocabulary,
         config,
         weights: inOrder(config, checkpoint.parameters),
@@ -70,14 +81,23 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
     if (options.resume) notes.push(`${options.run} has no checkpoint yet: the run starts at step 0`);
     const rng = new Rng(train.seed);
     const start = startingPoint(train, dataset, rng);
+    const memory = planMemory(options.engine, start.config, train, processBytes);
     copyDatasetFiles(options.data, paths);
     if (train.init !== null) mergeTiming(train.init, paths.timing);
     saveVocabulary(paths.tokenizer, start.vocabulary); // with init it has more labels than the data set's
     writeJson(paths.config, start.config);
     writeJson(paths.train, train);
     writeJson(paths.env, describeEnvironment(options.engine));
-    notes.push(...start.notes);
-    return { ...base, ...start, weights: inOrder(start.config, start.weights), checkpoint: null, rng };
+    notes.push(...start.notes, ...memory.notes);
+    return {
+      ...base,
+      ...start,
+      memory,
+      weights: inOrder(start.config, start.weights),
+      checkpoint: null,
+      rng,
+      notes,
+    };
   } catch (error) {
     dataset.close();
     throw error;

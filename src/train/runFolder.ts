@@ -164,21 +164,32 @@ export function assertSameSettings(
   }
   if (differences.length > 0) {
     throw new NetssmError('run_settings_differ', `cannot resume ${dir}: ${differences.join('; ')}`, {
-      hint: 'Only steps, maxSeconds and patience may change. For other settings start a new run, with init for its weights.',
+      hint: 'Only steps, maxSeconds, patience and memoryBudgetGB may change. For other settings start a new run, with init for its weights.',
       exitCode: 2,
     });
   }
 }
 
-/** The settings that must not change when a run continues. */
+/** The settings that must not change when a run continues: all but when it ends and what memory it may take. */
+export function fixedSettings(train: TrainConfig): Partial<TrainConfig> {
+  const {
+    steps: _steps,
+    maxSeconds: _maxSeconds,
+    patience: _patience,
+    memoryBudgetGB: _memoryBudgetGB,
+    ...settings
+  } = train;
+  return settings;
+}
+
+/** {@link fixedSettings}, and the data they were used on. */
 export function fingerprint(
   train: TrainConfig,
   data: { contentHash: string; layout: string; checksums: string; labels: readonly string[] },
 ): Record<string, unknown> {
-  const { steps: _steps, maxSeconds: _maxSeconds, patience: _patience, ...settings } = train;
   const { contentHash, layout, checksums, labels } = data;
   return {
-    ...settings,
+    ...fixedSettings(train),
     'data.contentHash': contentHash,
     'data.layout': layout,
     'data.checksums': checksums,

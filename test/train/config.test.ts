@@ -24,8 +24,8 @@ describe('train config', () => {
     );
   });
 
-  it('cuts the default chunk to a short row, and refuses a chunk longer than the row', () => {
-    expect(validateTrainConfig({ contextLen: 64 }).chunkLen).toBe(64);
+  it('leaves the chunk to recompute, and refuses one longer than the row', () => {
+    expect(validateTrainConfig({ contextLen: 64 }).chunkLen).toBe(null);
     expect(() => validateTrainConfig({ contextLen: 64, chunkLen: 128 })).toThrow(
       'chunkLen (128) must not exceed contextLen (64)',
     );

@@ -11,6 +11,8 @@ interface TrainOptions {
   steps?: number;
   seconds?: number;
   seed?: number;
+  recompute?: 'auto' | 'always' | 'never';
+  memory?: number;
   engine: 'auto' | 'native' | 'wasm' | 'cpu' | 'tensorflow';
   resume?: boolean;
   overwrite?: boolean;
@@ -30,6 +32,13 @@ export const registerTrain: Register = (program, finish) => {
     .option('--steps <n>', 'updates in all', positiveWhole)
     .option('--seconds <s>', 'stop after this much training time', positiveNumber)
     .option('--seed <n>', 'seed of weights and batches', wholeNumber)
+    .addOption(
+      new Option(
+        '--recompute <when>',
+        'compute activations twice instead of keeping them: auto (where memory asks for it), always, never',
+      ).choices(['auto', 'always', 'never']),
+    )
+    .option('--memory <GB>', 'memory to stay within (default: half of the machine)', positiveNumber)
     .addOption(
       new Option('--engine <name>', 'tensor engine')
         .choices(['auto', 'native', 'wasm', 'cpu', 'tensorflow'])
@@ -64,6 +73,8 @@ async function train(options: TrainOptions, io: Io): Promise<number> {
       steps: options.steps ?? base.steps,
       maxSeconds: options.seconds ?? base.maxSeconds,
       seed: options.seed ?? base.seed,
+      recompute: options.recompute ?? base.recompute,
+      memoryBudgetGB: options.memory ?? base.memoryBudgetGB,
     },
     onProgress: progress.report,
     onEval: (e) =>

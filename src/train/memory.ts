@@ -1,0 +1,205 @@
+import { freemem, totalmem } from 'node:os';
+import {
+  chunkedLossAndGradients,
+  disposeStates,
+  initWeights,
+  parameterShapes,
+  stateShapes,
+  toParams,
+  type MambaConfig,
+  type Params,
+} from '../model';
+import { hasSelectiveScan, peakBytes, type Engine, type TF } from '../tensor';
+import { formatBytes, NetssmError, Rng } from '../util';
+import type { TrainConfig } from './config';
+
+/** Where the memory of a training run goes, in bytes. */
+export interface MemoryEstimate {
+  /** What the process takes before training: Node, tfjs, the engine, the data set's index. */
+  process: number;
+  /** Weights, their copy on the engine, gradients and AdamW's two moments. */
+  weights: number;
+  /** Tape of one chunk, with what the engine keeps of freed buffers to use them again. */
+  activations: number;
+  /** States between the chunks of a row; 0 for rows in one piece. */
+  boundaries: number;
+  /** Tokens, targets and masks of the rows. */
+  rows: number;
+  total: number;
+}
+
+/** How a run is cut into chunks: what {@link planMemory} decides. */
+export interface MemoryPlan {
+  /** Tokens whose activations are held at once. */
+  chunkLen: number;
+  /** Whether rows are longer than that, so that all chunks but the last are computed twice. */
+  recomputes: boolean;
+  estimate: MemoryEstimate;
+  /** What the run should stay within, in bytes. */
+  budget: number;
+  /** Things worth knowing, in words. */
+  notes: string[];
+}
+
+/** Activations of one chunk where rows are cut: more of it makes nothing faster. */
+const CHUNK_BYTES = 1 << 30;
+const [SHORTEST_CHUNK, LONGEST_CHUNK] = [16, 4096];
+/** Freed buffers wait for others of the same size: measured 1.15 to 1.35 times what is live (docs/training.md). */
+const POOL_SLACK = 1.3;
+/** The address space of WebAssembly. */
+const WASM_BYTES = 2 ** 31;
+
+/** Memory that this process may use: the machine's, or the limit of its container. */
+export function usableMemory(): number {
+  const limit = process.constrainedMemory?.() ?? 0;
+  return limit > 0 ? Math.min(totalmem(), limit) : totalmem();
+}
+
+/**
+ * Bytes that the tape takes for a token of a row, fixed by the shapes: found by differentiating one and two layers of
+ * the model on short rows and counting the arrays in use, so that it holds for every engine and every form of the
+ * operator.
+ */
+export function activationBytesPerToken(engine: Engine, config: MambaConfig): number {
+  const { tf } = engine;
+  const Q = config.ssm_cfg.layer === 'Mamba2' ? config.ssm_cfg.chunk_size : 64;
+  const [short, long] = [Q, 2 * Q];
+  const perToken = (n_layer: number) => {
+    const part = { ...config, n_layer };
+    const weights = initWeights(part, new Rng(1));
+    const params = toParams(tf, weights);
+    const difference = probe(tf, part, params, long) - probe(tf, part, params, short);
+    tf.dispose(Object.values(params));
+    return difference / (long - short);
+  };
+  const [one, two] = [perToken(1), perToken(2)];
+  const layer = Math.max(0, two - one);
+  return Math.max(0, one - layer) + config.n_layer * layer;
+}
+
+function probe(tf: TF, config: MambaConfig, params: Params, L: number): number {
+  const ids = tf.zeros([1, L], 'int32');
+  const mask = tf.ones([1, L]);
+  const bytes = peakBytes(tf, () => {
+    const result = chunkedLossAndGradients(tf, config, params, ids as never, ids as never, mask as never);
+    tf.dispose(Object.values(result.gradients));
+    disposeStates(result.states);
+  });
+  tf.dispose([ids, mask]);
+  return bytes;
+}
+
+/** What a run with chunks of `chunkLen` takes. `perToken`: see {@link activationBytesPerToken}. */
+export function estimateMemory(
+  engine: Engine,
+  config: MambaConfig,
+  rows: Pick<TrainConfig, 'batchSize' | 'contextLen'>,
+  chunkLen: number,
+  perToken: number,
+  processBytes = process.memoryUsage().rss,
+): MemoryEstimate {
+  const { batchSize: B, contextLen: L } = rows;
+  const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+  const parameters = parameterShapes(config).reduce((sum, [, shape]) => sum + size(shape), 0);
+  const chunks = Math.ceil(L / chunkLen);
+  const { conv, ssm } = stateShapes(config);
+  // The composed form of Mamba-1 sweeps log2(L) times over its arrays.
+  const sweeps =
+    config.ssm_cfg.layer === 'Mamba1' && !hasSelectiveScan(engine.tf)
+      ? Math.max(1, Math.log2(chunkLen) / 7)
+      : 1;
+  const parts = {
+    process: processBytes,
+    // Masters, moments, summed gradients; on the engine the weights, and gradients of one chunk or of two.
+    weights: 4 * parameters * (chunks > 1 ? 7 : 6),
+    activations: POOL_SLACK * B * Math.min(chunkLen, L) * perToken * sweeps,
+    boundaries: 4 * B * (chunks - 1) * config.n_layer * (size(conv) + size(ssm)),
+    rows: 64 * B * L,
+  };
+  return { ...parts, total: Object.values(parts).reduce((a, b) => a + b, 0) };
+}
+
+/**
+ * Decides how many tokens' activations a run holds at once.
+ *
+ * `recompute: 'auto'`: rows in one piece where that fits the budget (and `chunkLen`, if given, allows it), else in chunks
+ * that fit. `'never'`: rows in one piece. `'always'`: chunks of `chunkLen`, or of what fits. `before` is the length that a
+ * resumed run had.
+ * @throws NetssmError `memory_exceeded` where the run would take more memory than there is.
+ */
+export function planMemory(
+  engine: Engine,
+  config: MambaConfig,
+  train: TrainConfig,
+  processBytes = process.memoryUsage().rss,
+  before?: number,
+): MemoryPlan {
+  const L = train.contextLen;
+  const perToken = activationBytesPerToken(engine, config);
+  const usable = usableMemory();
+  const budget = Math.min(train.memoryBudgetGB === null ? usable / 2 : 1e9 * train.memoryBudgetGB, usable);
+  const estimate = (chunkLen: number) =>
+    estimateMemory(engine, config, train, chunkLen, perToken, processBytes);
+  const fits = (chunkLen: number) => {
+    const { total } = estimate(chunkLen);
+    return total <= budget && (engine.name !== 'wasm' || total - processBytes <= WASM_BYTES);
+  };
+  const notes: string[] = [];
+  const whole = train.recompute !== 'always' && (train.chunkLen ?? L) >= L;
+  let chunkLen: number;
+  if (train.recompute === 'never' || (whole && fits(L))) chunkLen = L;
+  else chunkLen = cut(train, fits, CHUNK_BYTES / (train.batchSize * perToken));
+  if (before !== undefined && before !== chunkLen) {
+    if (train.recompute === 'never' || fits(before)) chunkLen = before;
+    else
+      notes.push(
+        `chunks of ${chunkLen} tokens instead of ${before}, which do not fit the memory budget: not bit for bit the same run`,
+      );
+  }
+  const plan = { chunkLen, recomputes: chunkLen < L, estimate: estimate(chunkLen), budget, notes };
+  guard(plan, train, usable);
+  return plan;
+}
+
+/** The chunk length where rows are cut: at most what was asked for, in `auto` the largest power of two that fits. */
+function cut(train: TrainConfig, fits: (chunkLen: number) => boolean, useful: number): number {
+  if (train.recompute === 'always' && train.chunkLen !== null) return train.chunkLen;
+  const most = train.chunkLen ?? Math.min(LONGEST_CHUNK, Math.max(256, useful), train.contextLen);
+  if (train.chunkLen !== null && fits(train.chunkLen)) return train.chunkLen;
+  let n = 2 ** Math.floor(Math.log2(most));
+  while (n > SHORTEST_CHUNK && !fits(n)) n /= 2;
+  return n;
+}
+
+/** Says no before the machine starts to swap, or kills the process. */
+function guard(plan: MemoryPlan, train: TrainConfig, usable: number): void {
+  const { total, weights, activations, boundaries } = plan.estimate;
+  const parts = `${formatBytes(weights)} for weights and optimiser, ${formatBytes(activations)} for the activations of ${train.batchSize} x ${plan.chunkLen} tokens, ${formatBytes(boundaries)} for states between chunks`;
+  if (total > usable) {
+    throw new NetssmError(
+      'memory_exceeded',
+      `this run would take about ${formatBytes(total)} of memory and there are ${formatBytes(usable)}: ${parts}`,
+      {
+        hint:
+          train.recompute === 'never' || activations > total / 2
+            ? 'Let rows be cut (recompute "auto", no chunkLen), or take a smaller batchSize.'
+            : 'Take a smaller model, batchSize or contextLen.',
+        exitCode: 2,
+        context: { ...plan.estimate, usable },
+      },
+    );
+  }
+  if (plan.recomputes && plan.chunkLen !== train.chunkLen)
+    plan.notes.push(
+      `rows of ${train.contextLen} tokens are cut into chunks of ${plan.chunkLen} (recompute "${train.recompute}"): about ${formatBytes(total)} of memory`,
+    );
+  if (total > plan.budget)
+    plan.notes.push(
+      `about ${formatBytes(total)} of memory, more than the budget of ${formatBytes(plan.budget)}: ${parts}`,
+    );
+  const free = process.availableMemory?.() ?? freemem();
+  if (total - plan.estimate.process > free)
+    plan.notes.push(
+      `other programs leave ${formatBytes(free)} of memory and this run takes about ${formatBytes(total)}: close some of them, or lower memoryBudgetGB`,
+    );
+}
