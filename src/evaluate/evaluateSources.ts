@@ -1,8 +1,6 @@
 import { basename } from 'node:path';
-import { NetssmError, Rng, type OnProgress } from '../util';
-import { attributeRows, randomAttributes } from './attributes';
+import { NetssmError, type OnProgress } from '../util';
 import type { BaselineGenerator } from './baselines';
-import { betweenLabels } from './betweenLabels';
 import {
   SUITES,
   type Evaluation,
@@ -11,20 +9,19 @@ import {
   type SourceRole,
   type Suite,
 } from './evaluation';
-import { bitShares, histograms, lane, quantileCurves } from './figureData';
-import { byLabel, labelsOf, sizeOf, sizes, statsByLabel } from './groups';
-import { headerDefinitionRows, headerPatterns, randomPatterns } from './headerDefinitions';
+import { lane, quantileCurves } from './figureData';
+import { labelsOf, sizes } from './groups';
 import { emptyNotes, labelNotes, lengthNotes } from './notes';
-import type { PacketStats } from './packetStats';
-import { similarityRows } from './similarity';
+import { decodeRate, runBaseline } from './runBaseline';
 import type { SuiteInput } from './sources';
 import { complianceSuite } from './suites/compliance';
 import { memorisationSuite, type MemorisationSuiteOptions } from './suites/memorisation';
-import { semanticsSuite, type SemanticsOptions } from './suites/semantics';
+import { semanticsSuite } from './suites/semantics';
+import type { SemanticsOptions } from './suites/semanticsRows';
+import { similaritySuite } from './suites/similarity';
 import { utilitySuite, type UtilityOptions } from './suites/utility';
-import { framesOfTrace, traceOfFrames, type Trace } from './traces';
-import { poolValidity, validityRow } from './validity';
-import { constantStats, otherLabels, resampled } from './yardsticks';
+import { validitySuite } from './suites/validity';
+import type { Trace } from './traces';
 
 /** Traces that are to be judged. */
 export interface JudgedSource {
@@ -143,14 +140,8 @@ export async function evaluateSources(options: EvaluateSourcesOptions): Promise<
     onProgress,
     note: (sentence) => notes.push(sentence),
   };
-  if (suites.includes('similarity')) compareAll(evaluation, input, sources);
-  if (suites.includes('validity')) {
-    for (const { name, traces } of [{ name: 'reference', traces: reference }, ...sources]) {
-      onProgress?.({ done: evaluation.validity.length, unit: 'rows', detail: `validity, ${name}` });
-      const rows = [...byLabel(traces)].map(([label, group]) => validityRow(name, label, group));
-      if (rows.length > 0) evaluation.validity.push(...rows, poolValidity(rows));
-    }
-  }
+  if (suites.includes('similarity')) similaritySuite(evaluation, input);
+  if (suites.includes('validity')) evaluation.validity = validitySuite(input);
   if (suites.includes('compliance')) evaluation.compliance = complianceSuite(input);
   if (suites.includes('semantics')) evaluation.semantics = semanticsSuite(input, options.semantics);
   if (suites.includes('memorisation'))
@@ -204,121 +195,6 @@ function source(
     promptPackets: 0,
     ...more,
   };
-}
-
-/** Similarity of every source, and the yardsticks, which have no traces of their own. */
-function compareAll(evaluation: Evaluation, input: SuiteInput, sources: readonly Source[]): void {
-  const { reference, training, seed } = input;
-  const referenceStats = statsByLabel(reference);
-  const { similarity, figures } = evaluation;
-  figures.bitsOne.reference = bitShares(referenceStats, referenceStats);
-  const shown = new Map([['reference', referenceStats]]);
-  const floorStats = new Map<string, PacketStats>();
-  const patterns = headerPatterns(reference);
-  sources.forEach(({ name, role, traces }, i) => {
-    input.onProgress?.({ done: i, total: sources.length, unit: 'sources', detail: `similarity, ${name}` });
-    const stats = statsByLabel(traces);
-    similarity.push(...similarityRows(name, referenceStats, stats));
-    evaluation.attributes.push(...attributeRows(name, traces, reference, training));
-    evaluation.headerDefinitions.push(...headerDefinitionRows(name, patterns, headerPatterns(traces)));
-    if (role === 'floor') for (const [label, s] of stats) floorStats.set(label, s);
-    if (role === 'synthetic' || role === 'floor') {
-      shown.set(name, stats);
-      figures.bitsOne[name] = bitShares(stats, referenceStats);
-    }
-  });
-  figures.histograms = histograms(shown);
-  evaluation.betweenLabels = betweenLabels(referenceStats, floorStats);
-  const judged =
-    sources.find(({ role }) => role === 'synthetic') ?? sources.find(({ role }) => role === 'floor');
-  const size = (label: string): number => judged?.perLabel[label]?.packets ?? 0;
-  const yardstick = (
-    name: string,
-    description: string,
-    stats: Map<string, PacketStats>,
-    pooled = true,
-  ): void => {
-    if (stats.size === 0) return;
-    similarity.push(...similarityRows(name, referenceStats, stats, pooled));
-    const perLabel = Object.fromEntries([...stats].map(([label, s]) => [label, sizeOf(s, 0)]));
-    evaluation.sources.push({
-      name,
-      role: 'yardstick',
-      description,
-      perLabel,
-      refused: {},
-      decodeRate: null,
-      promptPackets: 0,
-    });
-  };
-  yardstick(
-    'sampling',
-    `packets drawn from the reference itself, as many as ${judged?.name ?? 'nothing'} has: the distance that sample size alone causes`,
-    resampled(reference, size, seed),
-  );
-  yardstick('other labels', 'real packets of all the other labels together', otherLabels(floorStats), false); // Pooled, the others of all labels are all labels again.
-  yardstick(
-    'constant',
-    "each bit and field always at its most frequent value in the label's real packets",
-    constantStats(floorStats),
-  );
-  const random = randomAttributes(reference, seed);
-  evaluation.attributes.push(...attributeRows(random.name, random.traces, reference, []));
-  evaluation.headerDefinitions.push(
-    ...headerDefinitionRows(random.name, patterns, randomPatterns(patterns, seed)),
-  );
-}
-
-async function runBaseline(
-  baseline: BaselineGenerator,
-  floor: readonly Trace[],
-  reference: readonly Trace[],
-  seed: number,
-  most: number,
-): Promise<{ traces: Trace[]; refused: Record<string, Record<string, number>> }> {
-  await baseline.fit(
-    floor.map((trace) => ({ label: trace.label, frames: framesOfTrace(trace) })),
-    { seed },
-  );
-  const traces: Trace[] = [];
-  const refused: Record<string, Record<string, number>> = {};
-  const wanted = byLabel(reference);
-  for (const label of labelsOf(floor)) {
-    const lengths = (wanted.get(label) ?? []).map((t) => t.packets.length);
-    const packets = Math.min(
-      most,
-      lengths.reduce((sum, n) => sum + n, 0),
-    );
-    // Labels without a single TCP or UDP packet over Ethernet teach a baseline nothing.
-    if (packets === 0 || !usable(floor, label)) continue;
-    const labelSeed = new Rng(seed).split(`${baseline.card.name}/${label}`).uint32();
-    const { frames, refused: codes } = await baseline.generate({ label, packets, seed: labelSeed });
-    refused[label] = codes;
-    // As many traces of the same lengths as the reference has, as far as the packets go.
-    let at = 0;
-    for (const [i, length] of lengths.entries()) {
-      if (at >= frames.length && i > 0) break;
-      const part = frames.slice(at, at + length);
-      traces.push(traceOfFrames(label, part, `${baseline.card.name}/${label}-${i}`));
-      at += length;
-    }
-  }
-  return { traces, refused };
-}
-
-function usable(traces: readonly Trace[], label: string): boolean {
-  return traces.some((t) => t.label === label && t.packets.some((p) => p.role));
-}
-
-/** Packets that came of each attempt to make one. */
-function decodeRate(traces: readonly Trace[], refused: EvaluatedSource['refused']): number | null {
-  const packets = traces.reduce((sum, t) => sum + t.packets.length, 0);
-  let attempts = packets;
-  for (const codes of Object.values(refused)) {
-    // `unfinished` is the last run, cut by the length that was asked for.
-    for (const [code, n] of Object.entries(codes)) if (code !== 'unfinished') attempts += n;
-  }
-  return attempts === 0 ? null : packets / attempts;
 }
 
 function lanes(reference: readonly Trace[], judged: Source | undefined): Evaluation['figures']['lanes'] {

@@ -5,7 +5,7 @@ import type { HeaderDefinitionRow } from './headerDefinitions';
 import type { SimilarityRow } from './similarity';
 import type { ComplianceResult } from './suites/compliance';
 import type { MemorisationResult } from './suites/memorisation';
-import type { SemanticsResult } from './suites/semantics';
+import type { SemanticsResult } from './suites/semanticsRows';
 import type { UtilityResult } from './suites/utility';
 import type { ValidityRow } from './validity';
 

@@ -4,6 +4,7 @@ import { listCaptures, openCapture, type Frame } from '../capture';
 import type { GeneratedFile, GenerationReport } from '../generate';
 import { countValues } from '../stats';
 import { NetssmError, readJson, type OnProgress } from '../util';
+import { isPackedSet, packedSessions, trueObjects } from './packedTraces';
 import { RoleTracker, type PacketRole } from './roles';
 import type { TrueObject } from './semantics';
 
@@ -66,11 +67,13 @@ export interface LoadTracesOptions {
 
 /**
  * Reads the captures of a folder. A capture's label is, in this order: what manifest.json or generation.json in the
- * folder says; the name of the subfolder it is in; the part of its file name before a final `-NNN`.
+ * folder says; the name of the subfolder it is in; the part of its file name before a final `-NNN`. Packed sets of sessions
+ * (docs/testbed.md) are known by their manifest.json and have their ground truth with them.
  *
- * @throws NetssmError `no_captures`, `file_unreadable`
+ * @throws NetssmError `no_captures`, `file_unreadable`, and those of `loadDataset`
  */
 export async function loadTraces(path: string, options: LoadTracesOptions = {}): Promise<TraceFolder> {
+  if (isPackedSet(path)) return loadPacked(path, options);
   const { maxPackets = 200_000, firstPackets = Infinity, onProgress } = options;
   const listed = readLists(path);
   const files = listCaptures(path).map((file) => {
@@ -82,48 +85,84 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
       skip: known?.promptPackets ?? 0,
     };
   });
-  const group = ({ label, split }: (typeof files)[number]): string => `${label}/${split ?? ''}`;
-  const captures = countValues(files.map(group));
+  const room = roomOf(files, maxPackets);
   const traces: Trace[] = [];
   const cut = new Set<string>();
   for (const [i, entry] of files.entries()) {
     const { file, label, split, skip } = entry;
-    // An equal part of each capture, so that no capture is left out for the sake of those before it.
-    const room = Math.ceil(maxPackets / (captures.get(group(entry)) as number));
-    const packets: TracePacket[] = [];
-    const prompt: TracePacket[] = [];
-    const roles = new RoleTracker();
-    let seen = 0;
+    const reading = new TraceReading(skip, firstPackets, room(entry));
     const reader = await openCapture(file);
     try {
-      for await (const frame of reader) {
-        // Prompt packets still tell who is the client of a flow.
-        const packet = tracePacket(frame, roles);
-        if (seen++ < skip) {
-          prompt.push(packet);
-          continue;
-        }
-        if (packets.length >= firstPackets) break;
-        if (packets.length >= room) {
-          cut.add(label);
-          break;
-        }
-        packets.push(packet);
-      }
+      for await (const frame of reader) if (!reading.add(frame)) break;
     } finally {
       await reader.close();
     }
-    traces.push({
-      path: file,
-      label,
-      split,
-      packets,
-      promptPackets: prompt.length,
-      ...(prompt.length > 0 ? { prompt } : {}),
-    });
+    if (reading.cut) cut.add(label);
+    traces.push({ path: file, label, split, ...reading.parts() });
     onProgress?.({ done: i + 1, total: files.length, unit: 'captures', detail: label });
   }
   return { path, traces, refused: listed.refused, generated: listed.generated, cut: [...cut] };
+}
+
+/** A packed set's sessions, with their ground truth. */
+function loadPacked(path: string, options: LoadTracesOptions): TraceFolder {
+  const { maxPackets = 200_000, firstPackets = Infinity, onProgress } = options;
+  const sessions = packedSessions(path);
+  const room = roomOf(sessions, maxPackets);
+  const cut = new Set<string>();
+  const traces = sessions.map((session, i): Trace => {
+    const { id, label, split, service } = session;
+    const reading = new TraceReading(0, firstPackets, room(session));
+    for (const frame of session.frames()) if (!reading.add(frame)) break;
+    if (reading.cut) cut.add(label);
+    onProgress?.({ done: i + 1, total: sessions.length, unit: 'captures', detail: label });
+    return { path: id, label, split, service, truth: trueObjects(session), ...reading.parts() };
+  });
+  return { path, traces, refused: {}, generated: false, cut: [...cut] };
+}
+
+/** An equal part of the limit for each capture, so that none is left out for the sake of those before it. */
+function roomOf<T extends { label: string; split?: string }>(
+  captures: readonly T[],
+  maxPackets: number,
+): (capture: T) => number {
+  const group = ({ label, split }: T): string => `${label}/${split ?? ''}`;
+  const sizes = countValues(captures.map(group));
+  return (capture) => Math.ceil(maxPackets / (sizes.get(group(capture)) as number));
+}
+
+/** The packets of one capture, as far as they are wanted. */
+class TraceReading {
+  private readonly packets: TracePacket[] = [];
+  private readonly prompt: TracePacket[] = [];
+  private readonly roles = new RoleTracker();
+  /** Whether there were more packets than room for them. */
+  cut = false;
+
+  constructor(
+    private readonly skip: number,
+    private readonly firstPackets: number,
+    private readonly room: number,
+  ) {}
+
+  /** False: no more are wanted. */
+  add(frame: Frame): boolean {
+    // Prompt packets still tell who is the client of a flow.
+    const packet = tracePacket(frame, this.roles);
+    if (this.prompt.length < this.skip) {
+      this.prompt.push(packet);
+      return true;
+    }
+    if (this.packets.length >= this.firstPackets) return false;
+    this.cut = this.packets.length >= this.room;
+    if (!this.cut) this.packets.push(packet);
+    return !this.cut;
+  }
+
+  parts(): Pick<Trace, 'packets' | 'promptPackets' | 'prompt'> {
+    const { packets, prompt } = this;
+    return { packets, promptPackets: prompt.length, ...(prompt.length > 0 ? { prompt } : {}) };
+  }
 }
 
 export interface TraceOfFramesOptions extends Pick<Trace, 'split' | 'twin' | 'service' | 'truth'> {

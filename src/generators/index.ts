@@ -1,4 +1,5 @@
 export { BigramGenerator } from './bigram';
+export { FlippedBitsGenerator } from './flippedBits';
 export * from './generator';
 export { MarginalsGenerator } from './marginals';
 export { ShuffledFieldsGenerator } from './shuffledFields';

@@ -4,7 +4,6 @@ import {
   compareSlices,
   extractSegments,
   flowNovelty,
-  flowTrace,
   matchSegments,
   NETFLIX_SEGMENTS,
   segmentSamples,
@@ -12,129 +11,26 @@ import {
   sliceKilobits,
   summarise,
   YOUTUBE_SEGMENTS,
-  type FlowTrace,
-  type Segment,
-  type SegmentRow,
   type SegmentRule,
-  type SliceSeries,
-  type Summary,
 } from '../semantics';
-import { labelsIn, pairTraces, reportSource, tracesOf, type SuiteInput, type TracePair } from '../sources';
-import { framesOfTrace, type Trace } from '../traces';
-
-/** Any label without a rule of its own: every uplink packet with payload begins a segment, on all servers. */
-export const REQUEST_SEGMENTS: SegmentRule = { minRequestBytes: 1, minSegmentBytes: 1 };
-
-/** Table 3 for one label (or `all`) of one source; differences are real - source, medians over the pairs of traces. */
-export interface SegmentComparisonRow extends Omit<SegmentRow, 'perPair'> {
-  source: string;
-  label: string;
-  /** `netflix`, `youtube`, `request`, or `given`; `several` for the label `all` where labels differ. */
-  rule: string;
-  /** Pairs whose trace says whose twin it is. */
-  twins: number;
-}
-
-/** Segments of one label's traces as they are; of the source `reference`, too. */
-export interface SegmentStatsRow {
-  source: string;
-  label: string;
-  traces: number;
-  segments: number;
-  sizes: Summary | null;
-  meanSizes: Summary | null;
-  counts: Summary | null;
-}
-
-/** Sending patterns: kilobits on the wire by slice of 100 packets. */
-export interface PatternRow {
-  source: string;
-  label: string;
-  pairs: number;
-  /** Medians over the pairs; null where no pair has three slices. */
-  pearson: number | null;
-  pearsonP: number | null;
-  dtwKilobits: number | null;
-  /** Mean active flows of the real and of the other trace of each pair, cut to equal length. */
-  realFlows: number | null;
-  flows: number | null;
-}
-
-/** Flows of one label's traces beside those of the real training traces of the label. */
-export interface FlowRow {
-  source: string;
-  label: string;
-  traces: number;
-  /** Sums over the traces. */
-  flows: number;
-  known: number;
-  invented: number;
-  newAddresses: number;
-  /** Means over the traces. */
-  flowsPerTrace: number | null;
-  inventedPackets: number | null;
-}
-
-/** How well segments that are cut from the packets are the objects that were really served. */
-export interface TruthRow {
-  source: string;
-  label: string;
-  /** Traces with a ground truth. */
-  traces: number;
-  segments: number;
-  objects: number;
-  matched: number;
-  /** Means over the traces. */
-  precision: number;
-  recall: number;
-  f1: number;
-}
-
-/** One trace's sending pattern, for the figure. */
-export interface SlicePattern {
-  source: string;
-  label: string;
-  file: string;
-  series: SliceSeries;
-}
-
-/** Suite `semantics`. */
-export interface SemanticsResult {
-  slicePackets: number;
-  comparisons: SegmentComparisonRow[];
-  segments: SegmentStatsRow[];
-  patterns: PatternRow[];
-  flows: FlowRow[];
-  truth: TruthRow[];
-  /** One real trace and what stands against it; the flows with most traffic, the others summed up. */
-  slices: SlicePattern[];
-}
-
-export interface SemanticsOptions {
-  /** Rules by label. Default: the paper's for labels with `netflix` and `youtube` in them, else every request. */
-  segmentRules?: Readonly<Record<string, SegmentRule>>;
-  /** Packets of a slice; default 100. */
-  slicePackets?: number;
-}
+import { labelsIn, pairTraces, reportSource, tracesOf, type SuiteInput } from '../sources';
+import type { Trace } from '../traces';
+import { cutPair, FlowCache, type CutPair } from './flowCache';
+import {
+  REQUEST_SEGMENTS,
+  type FlowRow,
+  type PatternRow,
+  type SegmentComparisonRow,
+  type SegmentStatsRow,
+  type SemanticsOptions,
+  type SemanticsResult,
+  type TruthRow,
+} from './semanticsRows';
+import { slicesShown } from './slicesShown';
 
 interface LabelRule {
   name: string;
   rule: SegmentRule;
-}
-
-/** Flows and segments of a trace are asked for again and again; both are kept. */
-class FlowCache {
-  private readonly traces = new Map<Trace, FlowTrace>();
-
-  get(trace: Trace): FlowTrace {
-    let flows = this.traces.get(trace);
-    if (!flows) {
-      const promptPackets = trace.prompt?.length ?? 0;
-      flows = flowTrace(framesOfTrace(trace, { withPrompt: true }), { promptPackets });
-      this.traces.set(trace, flows);
-    }
-    return flows;
-  }
 }
 
 /** Segments (Table 3), sending patterns (Figure 3), flows, and ground truth where traces have one. */
@@ -272,31 +168,6 @@ function flowRow(
   };
 }
 
-interface CutPair {
-  label: string;
-  twins: boolean;
-  real: FlowTrace;
-  other: FlowTrace;
-}
-
-/** Both sides with as many packets: a longer session has more of everything. */
-function cutPair({ real, other, twins, skip }: TracePair, cache: FlowCache): CutPair {
-  const [a, b] = [cache.get(real), cache.get(other)];
-  const prompt = other.prompt?.length ?? 0;
-  const n = Math.min(real.packets.length - skip, other.packets.length);
-  const offset = real.prompt?.length ?? 0;
-  return {
-    label: other.label,
-    twins,
-    real: between(a, offset + skip, offset + skip + n),
-    other: between(b, prompt, prompt + n),
-  };
-}
-
-function between(trace: FlowTrace, from: number, to: number): FlowTrace {
-  return { ...trace, packets: trace.packets.filter(({ index }) => index >= from && index < to) };
-}
-
 function comparisonRows(
   source: string,
   pairs: readonly CutPair[],
@@ -305,7 +176,7 @@ function comparisonRows(
   const cut = pairs.flatMap(({ label, twins, real, other }) => {
     const found = rules.get(label);
     if (!found) return [];
-    const sides = { real: segmentsOf(real, found.rule), generated: segmentsOf(other, found.rule) };
+    const sides = { real: extractSegments(real, found.rule), generated: extractSegments(other, found.rule) };
     return [{ label, rule: found.name, twins, ...sides }];
   });
   const rowsOf = (label: string, group: typeof cut): SegmentComparisonRow[] => {
@@ -325,10 +196,6 @@ function comparisonRows(
     ),
     ...rowsOf('all', cut),
   ];
-}
-
-function segmentsOf(trace: FlowTrace, rule: SegmentRule): Segment[] {
-  return extractSegments(trace, rule);
 }
 
 function patternRows(source: string, pairs: readonly CutPair[], slicePackets: number): PatternRow[] {
@@ -361,42 +228,4 @@ function patternRows(source: string, pairs: readonly CutPair[], slicePackets: nu
     ),
     row('all', compared),
   ];
-}
-
-/** Flows of a figure; what is beyond is summed up as `others`. */
-const SHOWN_FLOWS = 6;
-
-/** The longest judged trace (without one the longest of the floor) and its real counterpart. */
-function slicesShown(input: SuiteInput, cache: FlowCache, slicePackets: number): SlicePattern[] {
-  const judged =
-    input.sources.find(({ role }) => role === 'synthetic') ??
-    input.sources.find(({ role }) => role === 'floor');
-  if (!judged) return [];
-  const pairs = pairTraces(judged.traces, input.reference, input.training);
-  const longest = pairs.reduce<TracePair | undefined>((best, pair) => {
-    const n = Math.min(pair.real.packets.length, pair.other.packets.length);
-    const most = best ? Math.min(best.real.packets.length, best.other.packets.length) : 0;
-    return n > most ? pair : best;
-  }, undefined);
-  if (!longest) return [];
-  const { real, other } = cutPair(longest, cache);
-  const pattern = (source: string, trace: Trace, flows: FlowTrace): SlicePattern => ({
-    source,
-    label: trace.label,
-    file: trace.path.split('/').pop() as string,
-    series: shortened(sliceKilobits(flows, slicePackets)),
-  });
-  return [pattern('reference', longest.real, real), pattern(judged.name, longest.other, other)];
-}
-
-function shortened(series: SliceSeries): SliceSeries {
-  const rounded = series.kilobits.map((row) => row.map((value) => Number(value.toFixed(1))));
-  const rest = rounded.slice(SHOWN_FLOWS);
-  const flows = series.flows.slice(0, SHOWN_FLOWS);
-  const kilobits = rounded.slice(0, SHOWN_FLOWS);
-  if (rest.length > 0) {
-    flows.push(`${rest.length} others`);
-    kilobits.push(series.total.map((_, i) => Number(rest.reduce((sum, row) => sum + row[i], 0).toFixed(1))));
-  }
-  return { ...series, flows, kilobits, total: series.total.map((value) => Number(value.toFixed(1))) };
 }
