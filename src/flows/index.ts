@@ -30,3 +30,11 @@ export { FLOW_COLUMNS, PACKET_COLUMNS, type Columns, type ColumnSpec, type Colum
 export { exportTable, type ExportFormat, type ExportOptions } from './exportTable';
 export { flowColumns, flowTable, packetColumns, packetTable, type TableOptions } from './tables';
 export * from './testbed';
+export {
+  fetchByHand,
+  findPublicSet,
+  publicFileName,
+  readPublicSets,
+  type PublicFile,
+  type PublicSet,
+} from './publicSets';

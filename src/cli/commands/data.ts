@@ -3,6 +3,8 @@ import { Option } from 'commander';
 import { NetssmError } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import { interruptible, type Io } from '../io';
+import { registerDataFetch } from './dataFetch';
+import { registerDataUnpack } from './dataUnpack';
 
 interface ImportCommandOptions {
   label?: string;
@@ -19,9 +21,9 @@ interface ImportCommandOptions {
   json?: boolean;
 }
 
-/** `netssm data import`. */
+/** `netssm data`: import, unpack, fetch, list. */
 export const registerData: Register = (program, finish) => {
-  const data = program.command('data').description('your own captures, made ready for training');
+  const data = program.command('data').description("sets of captures: your own, the project's, public ones");
   newCommand(
     data,
     'import',
@@ -64,6 +66,8 @@ export const registerData: Register = (program, finish) => {
     .action((captures: string[], options: ImportCommandOptions) =>
       runAction(options, finish, (io) => runImport(captures, options, io)),
     );
+  registerDataUnpack(data, finish);
+  registerDataFetch(data, finish);
 };
 
 async function runImport(captures: string[], options: ImportCommandOptions, io: Io): Promise<number> {
@@ -76,6 +80,17 @@ async function runImport(captures: string[], options: ImportCommandOptions, io: 
   const { collectInputs } = await import('../../tokens/index.js');
   const { describeImport, importCaptures } = await import('../../flows/index.js');
   const inputs = collectInputs(captures, { label: options.label, labelsCsv: options.labels });
+  const packed = inputs.find((input) => input.part);
+  if (packed) {
+    throw new NetssmError(
+      'import_packed',
+      `${packed.path} belongs to a packed set, which is no folder of captures`,
+      {
+        exitCode: 2,
+        hint: 'Tokenize takes it as it is. To have captures: netssm data unpack FOLDER --out DIR.',
+      },
+    );
+  }
   if (options.labels !== undefined) {
     const { listCaptures } = await import('../../capture/index.js');
     const all = captures.reduce((sum, path) => sum + listCaptures(path).length, 0);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PcapWriter } from '../../capture';
 import { NetssmError, readJson, writeJson, type OnProgress } from '../../util';
 import { loadDataset, type LoadDatasetOptions, type TestbedSession } from './dataset';
@@ -41,7 +42,10 @@ export interface UnpackedManifest {
  *
  * @throws NetssmError as `loadDataset`; `unpack_other` where the folder holds something else; `file_unwritable`.
  */
-export function unpackDataset(name: 'testbed' | (string & {}), options: UnpackOptions): UnpackedManifest {
+export async function unpackDataset(
+  name: 'testbed' | (string & {}),
+  options: UnpackOptions,
+): Promise<UnpackedManifest> {
   const { out, onProgress, signal } = options;
   const dataset = loadDataset(name, options);
   const earlier = readUnpacked(out, dataset.manifest.name);
@@ -63,6 +67,8 @@ export function unpackDataset(name: 'testbed' | (string & {}), options: UnpackOp
   // The manifest first: a folder without one is not taken for ours when the run is continued.
   if (files.size === 0) save(false);
   for (const session of dataset.sessions) {
+    // A turn of the event loop, in which Ctrl-C is heard.
+    await setImmediate();
     if (signal?.aborted) return save(false);
     const path = `${session.label}/${session.id}.pcap`;
     if (!isWhole(out, files.get(path), session)) {

@@ -185,7 +185,7 @@ describe('loadDataset of what is not whole', () => {
 describe('unpackDataset', () => {
   test('writes a capture a session, the same packets, and a manifest with the split', async () => {
     const out = join(mkdtempSync(join(tmpdir(), 'netssm-unpacked-')), 'out');
-    const { files, unpacked } = unpackDataset(set, { out, split: 'test' });
+    const { files, unpacked } = await unpackDataset(set, { out, split: 'test' });
     expect(unpacked.complete).toBe(true);
     expect(files.map((f) => f.path)).toEqual([
       'dash/dash-test-001.pcap', 'dash/dash-test-002.pcap', 'hls/hls-test-001.pcap', 'hls/hls-test-002.pcap',
@@ -198,13 +198,13 @@ describe('unpackDataset', () => {
     expect(facts(frames)).toEqual(facts(session.frames()));
   });
 
-  test('continues: what is whole is kept, what is damaged is written again, more classes are added', () => {
+  test('continues: what is whole is kept, what is damaged is written again, more classes are added', async () => {
     const out = join(mkdtempSync(join(tmpdir(), 'netssm-unpacked-')), 'out');
-    const first = unpackDataset(set, { out, classes: ['hls'] });
+    const first = await unpackDataset(set, { out, classes: ['hls'] });
     expect(first.files).toHaveLength(6);
     const damagedFile = join(out, first.files[0].path);
     truncateSync(damagedFile, 100);
-    const second = unpackDataset(set, { out, classes: ['dash', 'hls'] });
+    const second = await unpackDataset(set, { out, classes: ['dash', 'hls'] });
     expect(second.files.map((f) => f.label)).toEqual([
       ...Array<string>(6).fill('dash'),
       ...Array<string>(6).fill('hls'),
@@ -212,20 +212,20 @@ describe('unpackDataset', () => {
     expect(readFileSync(damagedFile).length).toBe(first.files[0].bytes);
   });
 
-  test('stops between sessions, and says that it is not complete', () => {
+  test('stops between sessions, and says that it is not complete', async () => {
     const out = join(mkdtempSync(join(tmpdir(), 'netssm-unpacked-')), 'out');
     const controller = new AbortController();
     const onProgress = ({ detail }: { detail?: string }): void => {
       if (detail === 'dash-train-002') controller.abort();
     };
-    const { files, unpacked } = unpackDataset(set, { out, signal: controller.signal, onProgress });
+    const { files, unpacked } = await unpackDataset(set, { out, signal: controller.signal, onProgress });
     expect([files.length, unpacked.complete]).toEqual([2, false]);
   });
 
-  test('leaves folders with other things alone', () => {
+  test('leaves folders with other things alone', async () => {
     const out = mkdtempSync(join(tmpdir(), 'netssm-unpacked-'));
     mkdirSync(join(out, 'mine'));
-    expect(errorOf(() => unpackDataset(set, { out })).code).toBe('unpack_other');
+    await expect(unpackDataset(set, { out })).rejects.toMatchObject({ code: 'unpack_other' });
   });
 });
 
