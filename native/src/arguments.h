@@ -99,6 +99,8 @@ void addConvolutions(Napi::Env env, Napi::Object exports);
 void addLayers(Napi::Env env, Napi::Object exports);
 // Adds the functions of binding_scan.cpp.
 void addScans(Napi::Env env, Napi::Object exports);
+// Adds the functions of binding_fused.cpp.
+void addFused(Napi::Env env, Napi::Object exports);
 // Adds the class of binding_decoder.cpp.
 void addDecoder(Napi::Env env, Napi::Object exports);
 

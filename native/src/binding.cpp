@@ -269,6 +269,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   addConvolutions(env, exports);
   addLayers(env, exports);
   addScans(env, exports);
+  addFused(env, exports);
   addDecoder(env, exports);
   exports.Set("threads", Napi::Function::New(env, threads, "threads"));
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));

@@ -1,3 +1,4 @@
+export * from './adamw';
 export * from './conv1d';
 export * from './engine';
 export * from './fused';

@@ -1,4 +1,5 @@
 import type { Weights } from '../model';
+import { adamwUpdate } from '../tensor';
 import { NetssmError } from '../util';
 
 /** Settings of {@link AdamW}, with the names and defaults of torch.optim.AdamW except for `weightDecay`. */
@@ -24,9 +25,8 @@ export function decays(name: string): boolean {
 }
 
 /**
- * AdamW (Loshchilov and Hutter, 2019, Algorithm 2) with the bias correction and the order of operations of
- * torch.optim.AdamW. It works on plain float32 arrays, in the order of the parameters' names, so that a resumed run
- * gets the same bits as an uninterrupted one on every engine: sums are kept in double inside one element only.
+ * AdamW over the parameters of a model, see `adamwUpdate`. It works on plain float32 arrays, in the order of the
+ * parameters' names, so that a resumed run gets the same bits as an uninterrupted one on every engine.
  */
 export class AdamW {
   /** Updates made so far; the bias correction depends on it. */
@@ -46,62 +46,53 @@ export class AdamW {
   }
 
   /**
-   * One update in place. `gradientScale` multiplies every gradient first (the clip coefficient), which saves a pass.
+   * One update in place. `gradientScale` multiplies every gradient first.
    * @throws NetssmError `gradient_shape` where a gradient is absent or has another size.
    */
   step(gradients: Record<string, Float32Array>, lr: number, gradientScale = 1): void {
-    const { beta1, beta2, eps, weightDecay } = this.options;
-    this.updates++;
-    const stepSize = lr / (1 - Math.pow(beta1, this.updates));
-    const correction = 1 / Math.sqrt(1 - Math.pow(beta2, this.updates));
-    for (const [name, { data }] of Object.entries(this.parameters)) {
-      const gradient = gradients[name];
-      if (gradient?.length !== data.length) {
+    this.update(gradients, lr, { scale: gradientScale });
+  }
+
+  /**
+   * One update in place with the gradients clipped to a global norm of `maxNorm`, see `clipCoefficient`. Answers the
+   * norm before clipping; where that is not finite nothing is changed.
+   * @throws NetssmError `gradient_shape` where a gradient is absent or has another size.
+   */
+  clippedStep(gradients: Record<string, Float32Array>, lr: number, maxNorm: number): number {
+    return this.update(gradients, lr, { maxNorm });
+  }
+
+  private update(
+    gradients: Record<string, Float32Array>,
+    lr: number,
+    clip: { scale?: number; maxNorm?: number },
+  ): number {
+    const names = Object.keys(this.parameters);
+    for (const name of names) {
+      const [found, expected] = [gradients[name]?.length, this.parameters[name].data.length];
+      if (found !== expected) {
         throw new NetssmError(
           'gradient_shape',
-          `gradient of ${name} has ${gradient?.length ?? 'no'} values; the parameter has ${data.length}`,
+          `gradient of ${name} has ${found ?? 'no'} values; the parameter has ${expected}`,
         );
       }
-      const keep = decays(name) ? 1 - lr * weightDecay : 1;
-      update(data, gradient, this.m[name], this.v[name], {
-        beta1,
-        beta2,
-        eps,
-        keep,
-        stepSize,
-        correction,
-        gradientScale,
-      });
     }
-  }
-}
-
-interface UpdateConstants {
-  beta1: number;
-  beta2: number;
-  eps: number;
-  keep: number;
-  stepSize: number;
-  correction: number;
-  gradientScale: number;
-}
-
-function update(
-  p: Float32Array,
-  g: Float32Array,
-  m: Float32Array,
-  v: Float32Array,
-  c: UpdateConstants,
-): void {
-  const { beta1, beta2, eps, keep, stepSize, correction, gradientScale } = c;
-  const one1 = 1 - beta1;
-  const one2 = 1 - beta2;
-  for (let i = 0; i < p.length; i++) {
-    const gi = g[i] * gradientScale;
-    const mi = m[i] + one1 * (gi - m[i]); // m_t = beta1 m + (1 - beta1) g
-    const vi = beta2 * v[i] + one2 * gi * gi; // v_t = beta2 v + (1 - beta2) g^2
-    m[i] = mi;
-    v[i] = vi;
-    p[i] = p[i] * keep - (stepSize * mi) / (Math.sqrt(vi) * correction + eps);
+    const all = <T>(from: Record<string, T>) => names.map((name) => from[name]);
+    const norm = adamwUpdate({
+      parameters: all(this.parameters).map(({ data }) => data),
+      gradients: all(gradients),
+      m: all(this.m),
+      v: all(this.v),
+      decays: Uint8Array.from(names, (name) => Number(decays(name))),
+      lr,
+      beta1: this.options.beta1,
+      beta2: this.options.beta2,
+      eps: this.options.eps,
+      weightDecay: this.options.weightDecay,
+      update: this.updates + 1,
+      ...clip,
+    });
+    if (Number.isFinite(norm)) this.updates++;
+    return norm;
   }
 }

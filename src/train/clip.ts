@@ -1,12 +1,8 @@
+import { squaredNorm } from '../tensor';
+
 /** Euclidean norm over all gradients together, summed in double in the order of the names. */
 export function globalNorm(gradients: Record<string, Float32Array>): number {
-  let sum = 0;
-  for (const data of Object.values(gradients)) {
-    let part = 0;
-    for (let i = 0; i < data.length; i++) part += data[i] * data[i];
-    sum += part;
-  }
-  return Math.sqrt(sum);
+  return Math.sqrt(squaredNorm(Object.values(gradients)));
 }
 
 /**

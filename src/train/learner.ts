@@ -7,12 +7,12 @@ import {
   type Params,
   type Weights,
 } from '../model';
-import { valuesOf, type Engine } from '../tensor';
+import type { Engine } from '../tensor';
 import type { TokenBatch } from '../tokens';
 import { NetssmError } from '../util';
 import { AdamW } from './adamw';
-import { clipCoefficient, globalNorm } from './clip';
 import type { TrainConfig } from './config';
+import { GradientSum } from './gradientSum';
 import type { NextBatch } from './rows';
 
 /** What one update did. */
@@ -41,7 +41,7 @@ export class Learner {
   params: Params;
   /** Recurrent states after the last rows, in `stream` mode. */
   states: LayerState[] | undefined;
-  private readonly gradients: Record<string, Float32Array> = {};
+  private readonly gradients: GradientSum;
   private gradientMs = 0;
 
   constructor(
@@ -53,8 +53,7 @@ export class Learner {
     private readonly chunkLen = train.chunkLen ?? train.contextLen,
   ) {
     this.optimizer = new AdamW(weights, train);
-    for (const [name, { data }] of Object.entries(weights))
-      this.gradients[name] = new Float32Array(data.length);
+    this.gradients = new GradientSum(engine.tf);
     this.params = this.upload();
   }
 
@@ -87,14 +86,17 @@ export class Learner {
     const tokens = batches.reduce((sum, { batch }) => sum + batch.lossTokens, 0);
     let lossNats = 0;
     let bytes = 0;
-    let first = true;
+    this.gradients.clear(); // of an update that threw
     for (const { batch, fresh } of batches) {
       if (fresh) this.forget();
-      lossNats += await this.addGradients(batch, tokens, first);
-      first = false;
+      lossNats += await this.addGradients(batch, tokens);
       for (let i = 0; i < batch.mask.length; i++) if (batch.mask[i] !== 0 && batch.targets[i] < 256) bytes++;
     }
-    const gradNorm = globalNorm(this.gradients);
+    const gradients = this.gradients.values();
+    const gradNorm = Number.isFinite(lossNats)
+      ? this.optimizer.clippedStep(gradients, lr, this.train.clipNorm)
+      : NaN;
+    this.gradients.clear();
     if (!Number.isFinite(lossNats) || !Number.isFinite(gradNorm)) {
       throw new NetssmError(
         'loss_not_finite',
@@ -105,7 +107,6 @@ export class Learner {
         },
       );
     }
-    this.optimizer.step(this.gradients, lr, clipCoefficient(gradNorm, this.train.clipNorm));
     if (!this.sharesWeights()) {
       this.engine.tf.dispose(Object.values(this.params));
       this.params = this.upload();
@@ -113,8 +114,8 @@ export class Learner {
     return { lossNats, gradNorm, tokens, bytes, gradientMs: this.gradientMs };
   }
 
-  /** Adds one batch's share to the gradients (the first one's replaces them); returns its share of the mean loss. */
-  private async addGradients(batch: TokenBatch, denominator: number, first: boolean): Promise<number> {
+  /** Adds one batch's share to the gradients; returns its share of the mean loss. */
+  private async addGradients(batch: TokenBatch, denominator: number): Promise<number> {
     const { tf } = this.engine;
     const shape: [number, number] = [this.train.batchSize, this.train.contextLen];
     const inputs = {
@@ -138,13 +139,7 @@ export class Learner {
     this.states = undefined;
     if (this.train.mode === 'stream') this.states = result.states;
     else disposeStates(result.states);
-    for (const [name, sum] of Object.entries(this.gradients)) {
-      const tensor = result.gradients[name];
-      const part = valuesOf(tf, tensor);
-      if (first) sum.set(part);
-      else for (let i = 0; i < sum.length; i++) sum[i] += part[i];
-      tensor.dispose();
-    }
+    this.gradients.add(result.gradients);
     return result.loss;
   }
 
@@ -188,6 +183,7 @@ export class Learner {
   }
 
   dispose(): void {
+    this.gradients.clear();
     this.forget();
     this.engine.tf.dispose(Object.values(this.params));
   }

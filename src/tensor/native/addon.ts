@@ -173,6 +173,19 @@ export interface Addon {
    * null also: dhOut, dD, dBias, dz.
    */
   scanBackward(...arrays: (Float32Array | null)[]): void;
+  /**
+   * One AdamW update of all parameters, in place; lists of arrays of equal lengths.
+   * settings: [beta1, beta2, eps, keep, stepSize, correction, scale, maxNorm]; `scale` multiplies the gradients unless
+   * maxNorm >= 0 clips them. Answers their global norm (0 without clipping); changes nothing where that is not finite.
+   */
+  adamw(
+    settings: Float64Array,
+    decays: Uint8Array,
+    parameters: readonly Float32Array[],
+    gradients: readonly Float32Array[],
+    m: readonly Float32Array[],
+    v: readonly Float32Array[],
+  ): number;
   /** The number of threads that share a job; with an argument, sets it first. */
   threads(count?: number): number;
   isa(): string;

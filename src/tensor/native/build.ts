@@ -49,6 +49,8 @@ function units(): Unit[] {
       file: 'binding_decoder.cpp',
       flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()],
     },
+    { file: 'binding_fused.cpp', flags: ['-O2', '-DNAPI_CPP_EXCEPTIONS', '-DNAPI_VERSION=8', ...includes()] },
+    { file: 'adamw.cpp', flags: ['-O3', '-ffp-contract=off'] },
     { file: 'decoder.cpp', flags: ['-O2'] },
     { file: 'dispatch.cpp', flags: ['-O2'] },
     { file: 'thread_pool.cpp', flags: ['-O2'] },

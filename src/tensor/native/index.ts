@@ -1,5 +1,6 @@
 import type { Addon } from './addon';
 import { ensureNative } from './build';
+import { rememberNative } from './library';
 import { NetssmError } from '../../util';
 
 export type { Addon, NativeDecoder, Values } from './addon';
@@ -10,7 +11,6 @@ export { cacheFolder, ensureNative, findCompiler, sourceFolder, type NativeBuild
 /** The tfjs module, as `import('@tensorflow/tfjs')` gives it. */
 export type Tf = typeof import('@tensorflow/tfjs');
 
-let addon: Addon | undefined;
 let failure: NetssmError | undefined;
 let pending: Promise<Addon | null> | undefined;
 
@@ -21,7 +21,8 @@ export function loadNative(report?: (line: string) => void): Promise<Addon | nul
       const { path } = await ensureNative(report);
       const holder = { exports: {} as Addon };
       process.dlopen(holder, path);
-      addon = holder.exports;
+      const addon = holder.exports;
+      rememberNative(addon);
       if (!process.env['NETSSM_THREADS']) {
         const { physicalCores } = await import('./cores.js');
         addon.threads(physicalCores());
