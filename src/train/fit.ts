@@ -22,6 +22,8 @@ export interface FitOptions {
   /** Let a new run replace the one in the folder; without it that is an error. */
   overwrite?: boolean;
   onProgress?: OnProgress;
+  /** Once, before the first update: settings as they are with all defaults, and what is worth knowing so far. */
+  onStart?: (start: RunStart) => void;
   onStep?: (metrics: StepMetrics) => void;
   /** After each evaluation, and awaited: whoever looks at the model or draws from it holds the run up meanwhile. */
   onEval?: (metrics: EvalMetrics, model: ModelInTraining) => void | Promise<void>;
@@ -29,6 +31,17 @@ export interface FitOptions {
   fields?: TokenFieldNames;
   /** Ends the run after the current step, as Ctrl-C does: everything is saved and the history returned. */
   signal?: AbortSignal;
+}
+
+/** What a run begins with. */
+export interface RunStart {
+  config: MambaConfig;
+  train: TrainConfig;
+  /** Updates already done: above 0 in a resumed run. */
+  step: number;
+  dataset: TokenDataset;
+  /** In words: what memory the run takes if that is much, what differs from before ... */
+  notes: readonly string[];
 }
 
 /** The model as it is after an update. Its weights change with the next one: copy what is to be kept. */
@@ -80,7 +93,10 @@ export function fit(options: FitOptions): Promise<History> {
   return withInterrupt(options.signal, async (signal) => {
     const prepared = await prepareRun(options);
     try {
-      return await new TrainingLoop(options, prepared, signal).train();
+      const { config, train, dataset, checkpoint, notes } = prepared;
+      const loop = new TrainingLoop(options, prepared, signal);
+      options.onStart?.({ config, train, dataset, notes, step: checkpoint?.state.step ?? 0 });
+      return await loop.train();
     } finally {
       prepared.dataset.close();
     }
