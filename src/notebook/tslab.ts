@@ -7,11 +7,9 @@
  */
 import { existsSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { NetssmError, projectRoot } from '../util';
 import { expandShorthandProperties } from './cellSource';
-import { showBundle } from './display';
-import { richBundle } from './richValues';
 
 /** What a cell shows: data by MIME type, and an id when a later call replaces it. */
 export interface DisplayData {
@@ -46,6 +44,8 @@ interface CompilerSystem {
   readDirectory(path: string, ...rest: unknown[]): string[];
   getDirectories(path: string): string[];
   realpath?(path: string): string;
+  getModifiedTime?(path: string): Date | undefined;
+  watchFile?(path: string, callback: (path: string, ...what: unknown[]) => void, ...rest: unknown[]): unknown;
 }
 
 const requireHere = createRequire(__filename);
@@ -119,6 +119,7 @@ function extendTypeResolution(): void {
     return folders.map((folder) => join(folder, rest));
   };
   const original = { ...sys };
+  const isReal = (path: string): boolean => original.fileExists(path) || original.directoryExists(path);
   const mapped = (path: string, exists: (p: string) => boolean): string =>
     exists(path) ? path : (candidates(path).find(exists) ?? path);
   sys.fileExists = (path) => original.fileExists(mapped(path, original.fileExists));
@@ -127,10 +128,25 @@ function extendTypeResolution(): void {
   sys.readDirectory = (path, ...rest) =>
     original.readDirectory(mapped(path, original.directoryExists), ...rest);
   sys.getDirectories = (path) => original.getDirectories(mapped(path, original.directoryExists));
+  sys.getModifiedTime = (path) => original.getModifiedTime?.(mapped(path, existsSync));
+  sys.watchFile = (path, callback, ...rest) => {
+    const target = mapped(path, original.fileExists);
+    const tell = (_: string, ...what: unknown[]): void => callback(path, ...what);
+    return original.watchFile?.(target, tell, ...rest);
+  };
+  const realpath = (path: string): string => original.realpath?.(path) ?? path;
   sys.realpath = (path) => {
-    const real =
-      original.fileExists(path) || original.directoryExists(path) ? path : mapped(path, existsSync);
-    return original.realpath ? original.realpath(real) : real;
+    if (isReal(path)) return realpath(path);
+    const real = realpath(mapped(path, existsSync));
+    // Where the compiler is told of such a file, it must be below a node_modules folder that it would look into:
+    // only then can it write down types of a cell's variables as import("@tensorflow/tfjs").
+    const drive = /^[A-Za-z]:/.exec(path)?.[0] ?? '';
+    const places: [from: string, to: string][] = folders.map((folder) => [realpath(folder), '']);
+    places.push([realpath(projectRoot), '/netssm']);
+    const place = places.find(([from]) => real.startsWith(`${from}${sep}`) || real.startsWith(`${from}/`));
+    return place
+      ? `${drive}/node_modules${place[1]}${real.slice(place[0].length).replace(/\\/g, '/')}`
+      : real;
   };
 }
 
@@ -160,8 +176,10 @@ function showValues(): void {
     original(folder, converters, {
       ...output,
       log: (...values) => {
+        // Found anew each time: after reload() these are other modules.
+        const { richBundle } = requireHere('./richValues') as typeof import('./richValues');
         const bundle = values.length === 1 ? richBundle(values[0]) : undefined;
-        if (bundle) showBundle(bundle);
+        if (bundle) (requireHere('./display') as typeof import('./display')).showBundle(bundle);
         else output.log(...values);
       },
     });
