@@ -38,3 +38,4 @@ export {
   type PublicFile,
   type PublicSet,
 } from './publicSets';
+export { medianNumbers, sessionNumbers, type SessionNumbers } from './sessionNumbers';

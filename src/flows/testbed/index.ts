@@ -11,3 +11,4 @@ export {
 export { readPart, type FilePart } from './packedFrame';
 export type { ServedObject, SessionConditions, SessionTruth, TrueFlow } from './truth';
 export { unpackDataset, type UnpackedFile, type UnpackedManifest, type UnpackOptions } from './unpack';
+export { classCounts, classNumbers, typicalSession, type ClassCounts } from './classNumbers';
