@@ -68,7 +68,8 @@ function newestFile(folder: string): { path: string; mtimeMs: number } {
 }
 
 export async function checkKernel(): Promise<Check[]> {
-  const { findInstalledKernels, findJupyter } = await import('../notebook/index.js');
+  const { findEditor, findFrontEnd, findInstalledKernels, FRONT_END_HINT } =
+    await import('../notebook/index.js');
   const checks: Check[] = [];
   try {
     const { version } = requireHere('tslab/package.json') as { version: string };
@@ -90,16 +91,28 @@ export async function checkKernel(): Promise<Check[]> {
       warn('kernel', `${kernels[0].folder} starts another copy of netssm or another Node`, install),
     );
   else checks.push(warn('kernel', 'not registered with Jupyter', install));
-  const jupyter = findJupyter();
-  checks.push(
-    jupyter
-      ? ok('Jupyter', jupyter.join(' '))
-      : warn(
-          'Jupyter',
-          'not found (needed for interactive notebooks only)',
-          'Use VS Code with the Jupyter extension, or `pip install jupyterlab`; `netssm run-notebook` needs neither.',
-        ),
-  );
+  const frontEnd = findFrontEnd();
+  const editor = findEditor();
+  const canEdit = editor?.jupyterExtension !== undefined;
+  if (frontEnd) {
+    const name = frontEnd.name === 'lab' ? 'JupyterLab' : 'Notebook';
+    checks.push(ok('Jupyter', `${name} ${frontEnd.version} (${frontEnd.command.join(' ')})`));
+  } else if (canEdit) checks.push(ok('Jupyter', 'not found; VS Code shows notebooks without it'));
+  else
+    checks.push(
+      warn('Jupyter', 'neither JupyterLab nor Notebook found (for notebooks in a browser)', FRONT_END_HINT),
+    );
+  if (!editor) checks.push(ok('VS Code', 'no command `code` here (optional)'));
+  else if (canEdit)
+    checks.push(ok('VS Code', `${editor.version}, Jupyter extension ${editor.jupyterExtension}`));
+  else
+    checks.push(
+      warn(
+        'VS Code',
+        `${editor.version}, without the Jupyter extension`,
+        '`code --install-extension ms-toolsai.jupyter`, to open notebooks in it.',
+      ),
+    );
   return checks;
 }
 

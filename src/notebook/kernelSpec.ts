@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { homedir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { NetssmError, projectRoot, readJson, writeJson } from '../util';
+import { NetssmError, projectRoot, readJson, writeFileAtomic, writeJson } from '../util';
 import { packageFolders } from './tslab';
 
 /** The name that notebooks carry in `metadata.kernelspec.name`. */
@@ -44,6 +44,14 @@ export function kernelSpec(): KernelSpec {
   };
 }
 
+/** Shown by JupyterLab's launcher: a packet going up, one coming down, on the colour of TypeScript. */
+const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="64" height="64">
+<rect width="64" height="64" rx="8" fill="#3178c6"/>
+<g stroke="#fff" stroke-width="5" fill="none" stroke-linecap="round" stroke-linejoin="round">
+<path d="M14 40V18m-6 7 6-8 6 8M32 18v22m-6-7 6 8 6-8M50 40V18m-6 7 6-8 6 8"/></g>
+<rect x="8" y="49" width="48" height="5" rx="2" fill="#ffd166"/></svg>
+`;
+
 /** Jupyter's per-user data folder on this platform, as jupyter_core finds it. */
 export function jupyterDataDir(env: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
   if (env.JUPYTER_DATA_DIR) return env.JUPYTER_DATA_DIR;
@@ -71,6 +79,7 @@ export function installKernel(options: KernelInstallOptions = {}): string {
   try {
     mkdirSync(folder, { recursive: true });
     writeJson(join(folder, 'kernel.json'), kernelSpec());
+    writeFileAtomic(join(folder, 'logo-svg.svg'), LOGO);
   } catch (cause) {
     throw new NetssmError('kernel_not_written', `cannot write ${folder}: ${(cause as Error).message}`, {
       hint: 'Choose another place with --prefix DIR, and set JUPYTER_PATH=DIR/share/jupyter for Jupyter.',
@@ -103,11 +112,19 @@ export function findInstalledKernels(env: NodeJS.ProcessEnv = process.env): Inst
     const folder = join(base, 'kernels', KERNEL_NAME);
     const file = join(folder, 'kernel.json');
     if (!existsSync(file)) continue;
-    const { argv } = readJson<KernelSpec>(file);
-    const rest = JSON.stringify(argv.filter((part) => !part.startsWith('--max-old-space-size')));
-    found.push({ folder, current: rest === wanted });
+    found.push({ folder, current: startCommand(file) === wanted });
   }
   return found;
+}
+
+/** What an installed kernelspec starts, without the heap size, which follows the machine's memory. */
+function startCommand(file: string): string | undefined {
+  try {
+    const { argv } = readJson<KernelSpec>(file);
+    return JSON.stringify(argv.filter((part) => !part.startsWith('--max-old-space-size')));
+  } catch {
+    return undefined; // written by something else, or cut short: install it again
+  }
 }
 
 function pythonPrefix(): string {
