@@ -1,4 +1,5 @@
 export * from './connection';
+export * from './evaluationFigures';
 export * from './fieldColours';
 export * from './fieldLosses';
 export * from './fieldRanges';

@@ -1,20 +1,17 @@
 import type { Evaluation, TokenBaseline } from '../evaluate';
 import { formatDuration, writeFileAtomic } from '../util';
-import { drawScript, escapeText, figurePlace, htmlTable, plotlyScript, STYLE, type TableSpec } from './html';
+import { escapeText, type TableSpec } from './html';
 import { lossBars, lossCurve, type LossBar, type LossHistory } from './lossFigures';
-import {
-  fieldTable,
-  labelTable,
-  problemTable,
-  refusedTable,
-  similarityTable,
-  tcpTable,
-  validityTable,
-} from './reportTables';
+import { complianceSection } from './reportCompliance';
+import { memorisationSection } from './reportMemorisation';
+import { ReportPage } from './reportPage';
+import { semanticsSection } from './reportSemantics';
+import { similaritySection } from './reportSimilarity';
 import { scopeSentence, summaryCards } from './reportSummary';
-import { similarityBars } from './similarityFigure';
+import { trafficSection } from './reportTraffic';
+import { utilitySection } from './reportUtility';
+import { validitySection } from './reportValidity';
 import type { FigureSpec } from './theme';
-import { bitStrip, fieldHistogram, packetLanes } from './trafficFigures';
 
 /** What is known of the model: any fields of its netssm.json, shown as they are, and two that are drawn. */
 export interface ReportModel {
@@ -59,31 +56,6 @@ export interface ReportInput {
   provenance?: Readonly<Record<string, string | number>>;
 }
 
-/** Collects figures under ids while the page is written. */
-class Page {
-  readonly parts: string[] = [];
-  readonly figures: Record<string, FigureSpec> = {};
-
-  heading(title: string): void {
-    this.parts.push(`<h2>${escapeText(title)}</h2>`);
-  }
-
-  text(text: string): void {
-    for (const paragraph of text.split('\n\n')) this.parts.push(`<p>${escapeText(paragraph)}</p>`);
-  }
-
-  table(spec: TableSpec): void {
-    if (spec.rows.length > 0 && spec.columns.length > 1) this.parts.push(htmlTable(spec));
-  }
-
-  figure(spec: FigureSpec | undefined, caption: string): void {
-    if (!spec || spec.data.length === 0) return;
-    const id = `figure-${Object.keys(this.figures).length + 1}`;
-    this.figures[id] = spec;
-    this.parts.push(figurePlace(id, spec, caption));
-  }
-}
-
 /**
  * Writes one HTML file with everything in it: tables, figures, and plotly.js (about 10 MB), so it opens anywhere and
  * needs no network. Where a figure cannot be drawn, a sentence says so and the tables hold its numbers.
@@ -94,13 +66,18 @@ export function writeReport(path: string, input: ReportInput): void {
 
 /** The report as a string. `withPlotly: false` leaves plotly.js out: for tests. */
 export function reportHtml(input: ReportInput, { withPlotly = true } = {}): string {
-  const page = new Page();
+  const page = new ReportPage();
+  const { evaluation } = input;
   summarySection(page, input);
   modelSection(page, input);
-  if (input.evaluation) {
-    trafficSection(page, input.evaluation, input.traces);
-    if (input.evaluation.similarity.length > 0) similaritySection(page, input.evaluation);
-    if (input.evaluation.validity.length > 0) validitySection(page, input.evaluation);
+  if (evaluation) {
+    trafficSection(page, evaluation, input.traces);
+    similaritySection(page, evaluation);
+    validitySection(page, evaluation);
+    complianceSection(page, evaluation);
+    semanticsSection(page, evaluation);
+    memorisationSection(page, evaluation);
+    utilitySection(page, evaluation);
   }
   for (const section of input.sections ?? []) {
     page.heading(section.title);
@@ -109,27 +86,9 @@ export function reportHtml(input: ReportInput, { withPlotly = true } = {}): stri
     page.figure(section.figure, section.caption ?? '');
   }
   provenanceSection(page, input);
-  const date = input.evaluation?.date ?? new Date().toISOString();
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:">
-<title>${escapeText(input.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<h1>${escapeText(input.title)}</h1>
-<p class="sub">${input.subtitle ? `${escapeText(input.subtitle)}<br>` : ''}${escapeText(date.slice(0, 16).replace('T', ' '))} UTC</p>
-${page.parts.join('\n')}
-</main>
-${withPlotly && Object.keys(page.figures).length > 0 ? plotlyScript() : ''}
-${drawScript(page.figures)}
-</body>
-</html>
-`;
+  const date = evaluation?.date ?? new Date().toISOString();
+  const when = `${date.slice(0, 16).replace('T', ' ')} UTC`;
+  return page.toHtml(input.title, input.subtitle ?? '', when, withPlotly);
 }
 
 function modelBar(model: ReportModel | undefined): LossBar | undefined {
@@ -138,7 +97,8 @@ function modelBar(model: ReportModel | undefined): LossBar | undefined {
     : undefined;
 }
 
-function summarySection(page: Page, { evaluation, model, baselines = [] }: ReportInput): void {
+function summarySection(page: ReportPage, { evaluation, model, baselines = [] }: ReportInput): void {
+  page.heading('Summary');
   if (evaluation) page.text(scopeSentence(evaluation));
   const cards = summaryCards(evaluation, modelBar(model), baselines);
   if (cards.length > 0) {
@@ -146,14 +106,12 @@ function summarySection(page: Page, { evaluation, model, baselines = [] }: Repor
       ({ value, title, beside }) =>
         `<div class="card"><b>${escapeText(value)}</b><span>${escapeText(title)}</span><i>${escapeText(beside)}</i></div>`,
     );
-    page.parts.push(`<div class="cards">${html.join('')}</div>`);
+    page.html(`<div class="cards">${html.join('')}</div>`);
   }
-  if (evaluation && evaluation.notes.length > 0) {
-    page.parts.push(`<ul>${evaluation.notes.map((note) => `<li>${escapeText(note)}</li>`).join('')}</ul>`);
-  }
+  if (evaluation) page.list(evaluation.notes);
 }
 
-function modelSection(page: Page, { history, model, baselines = [] }: ReportInput): void {
+function modelSection(page: ReportPage, { history, model, baselines = [] }: ReportInput): void {
   const bar = modelBar(model);
   if (!bar && !history && baselines.length === 0) return;
   page.heading('The model');
@@ -193,63 +151,8 @@ function modelBits(bar: LossBar, baselines: readonly TokenBaseline[]): string | 
   return b ? ((b.bitsPerPacket / b.lossNats) * bar.lossNats).toFixed(1) : null;
 }
 
-function trafficSection(page: Page, evaluation: Evaluation, traces: readonly ReportTrace[] = []): void {
-  page.heading('The traffic');
-  page.figure(
-    evaluation.figures.lanes.length > 0 ? packetLanes(evaluation.figures.lanes) : undefined,
-    'Bars above the line go from client to server, below from server to client. A colour is a flow of its trace; the rarest flows are grey.',
-  );
-  if (traces.length > 0) {
-    const shown = traces.slice(0, 60);
-    page.table({
-      caption: `Generated captures${traces.length > shown.length ? ` (first ${shown.length} of ${traces.length})` : ''}.`,
-      columns: ['file', 'label', 'packets', 'tokens', 'attempts that were no packet'],
-      rows: shown.map((t) => [t.file, t.label, t.packets, t.tokens, t.refused]),
-    });
-  }
-  const { figures } = evaluation;
-  page.figure(
-    fieldHistogram(figures, 'wire.len', 'Packet length on the wire', 'bytes (lower edge of the bin)'),
-    'All labels together, each as frequent as in the reference.',
-  );
-  page.figure(fieldHistogram(figures, 'tcp.flags', 'TCP flags', ''), 'All labels together.');
-  page.figure(
-    fieldHistogram(figures, 'tcp.window', 'TCP window', 'lower edge of the bin, not scaled'),
-    'All labels together; the most frequent bins.',
-  );
-}
-
-function similaritySection(page: Page, evaluation: Evaluation): void {
-  page.heading('Similarity to real traffic');
-  page.text(
-    'Read every number between two others: the floor, which is what other real captures of the same labels score, and the ' +
-      'far end (constant, other labels). A distance near that of byte marginals says that single bytes are right and nothing more; ' +
-      'shuffled fields have every field right and no packet.',
-  );
-  page.figure(
-    similarityBars(evaluation),
-    'Sampling alone: packets drawn from the reference itself, as many as were judged.',
-  );
-  page.table(similarityTable(evaluation));
-  page.table(labelTable(evaluation));
-  page.table(fieldTable(evaluation));
-  const strip = evaluation.figures.bitsOne;
-  page.figure(
-    strip.reference ? bitStrip(strip) : undefined,
-    'Each column is one bit of the TCP header: how often it is 1 among TCP packets. Below, how far the last row is from the first.',
-  );
-}
-
-function validitySection(page: Page, evaluation: Evaluation): void {
-  page.heading('Validity');
-  page.table(validityTable(evaluation));
-  page.table(tcpTable(evaluation));
-  page.table(refusedTable(evaluation));
-  page.table(problemTable(evaluation));
-}
-
-function provenanceSection(page: Page, { evaluation, model, timings, provenance }: ReportInput): void {
-  page.heading('How this came about');
+function provenanceSection(page: ReportPage, { evaluation, model, timings, provenance }: ReportInput): void {
+  page.heading('How this came about', 'Origin');
   const rows: [string, string][] = [];
   if (evaluation) {
     rows.push([

@@ -69,6 +69,43 @@ export function summaryCards(
       });
     cards.push({ value: value.toFixed(3), title, beside: others.join('; ') });
   }
+  cards.push(...suiteCards(evaluation, judged.name));
+  return cards;
+}
+
+/** One number of each of the suites that look beyond single packets. */
+function suiteCards(evaluation: Evaluation, judged: string): SummaryCard[] {
+  const cards: SummaryCard[] = [];
+  const { compliance, memorisation, utility } = evaluation;
+  const flows = (source: string): number | undefined => {
+    const found = compliance?.rows.find((r) => r.source === source && r.label === 'pooled')?.flows;
+    return found && found.all > 0 ? found.violating / found.all : undefined;
+  };
+  addRate(cards, flows(judged), 'of flows break a rule of their protocols', evaluation, flows);
+  const near = (source: string) =>
+    memorisation?.rows.find((r) => r.source === source && r.label === 'pooled') ?? null;
+  const own = near(judged);
+  if (own?.nearest) {
+    const real = near('reference')?.nearest;
+    cards.push({
+      value: own.nearest.mean.toFixed(3),
+      title: 'mean distance of TCP headers from the nearest training packet',
+      beside: `${real ? `real ${real.mean.toFixed(3)}; ` : ''}identical to one: ${percent(own.identicalShare ?? 0)}`,
+    });
+  }
+  const row = (source: string) => utility?.rows.find((r) => r.source === source && r.task === 'flow');
+  const trained = row(judged)?.accuracy;
+  if (trained) {
+    const others = ['real', 'shuffled fields', 'flipped bits'].flatMap((name) => {
+      const value = row(name)?.accuracy;
+      return value ? [`${name} ${percent(value.mean)}`] : [];
+    });
+    cards.push({
+      value: percent(trained.mean),
+      title: 'of real flows are told apart by a forest trained on these (mean recall)',
+      beside: `trained on ${others.join('; ')}; guessing ${percent(utility?.chance ?? 0)}`,
+    });
+  }
   return cards;
 }
 

@@ -36,14 +36,22 @@ const SOURCE_STYLES: Record<string, { title: string; color: string }> = {
   'byte marginals': { title: 'byte marginals', color: COLORS.orange },
   'byte bigram': { title: 'byte bigram', color: COLORS.purple },
   'shuffled fields': { title: 'shuffled fields', color: COLORS.vermilion },
+  'flipped bits': { title: 'flipped bits', color: '#8c564b' },
+  training: { title: 'training captures, each beside the others', color: COLORS.grey },
+  'uniform random': { title: 'uniform random', color: COLORS.black },
   sampling: { title: 'sampling alone', color: COLORS.sky },
   'other labels': { title: 'other labels', color: COLORS.grey },
   constant: { title: 'constant', color: COLORS.lightGrey },
 };
 
+/** For sources that are not known here (Tol's muted colours). */
+const OTHER_COLORS = ['#332288', '#44aa99', '#882255', '#999933', '#117733', '#aa4499', '#ddcc77'];
+
 /** How a source of an evaluation is named and coloured, the same in every figure and table. */
 export function sourceStyle(name: string): { title: string; color: string } {
-  return SOURCE_STYLES[name] ?? { title: name, color: COLORS.yellow };
+  let sum = 0;
+  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) as number)) >>> 0;
+  return SOURCE_STYLES[name] ?? { title: name, color: OTHER_COLORS[sum % OTHER_COLORS.length] };
 }
 
 const AXIS = {
