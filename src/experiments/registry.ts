@@ -1,8 +1,10 @@
 import { NetssmError } from '../util';
 import type { Experiment } from './experiment';
+import { fidelityExperiment } from './fidelity';
+import { floorsExperiment } from './floors';
 
 /** Every experiment, in the order of `netssm experiment --list`. */
-export const EXPERIMENTS: readonly Experiment[] = [];
+export const EXPERIMENTS: readonly Experiment[] = [floorsExperiment, fidelityExperiment];
 
 /** @throws NetssmError `experiment_unknown`. */
 export function findExperiment(name: string): Experiment {

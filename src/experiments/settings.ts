@@ -87,7 +87,8 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'list' : typeof value;
 }
 
-function modelFingerprint(model: string): string {
+/** A hash of a model folder's weights. @throws NetssmError `model_missing`. */
+export function modelFingerprint(model: string): string {
   const dir = model === 'demo' && !existsSync('demo') ? DEMO_MODEL_DIR : model;
   const weights = join(dir, 'model.safetensors');
   if (!existsSync(weights)) {
