@@ -48,7 +48,7 @@ void checkBox(Napi::Env env, const Nd& nd, const int64_t* strides, int64_t offse
                   std::to_string(length) + " (a detached buffer holds none)");
 }
 
-void gemm(const Napi::CallbackInfo& info) {
+GemmArgs gemmArguments(const Napi::CallbackInfo& info) {
   const int32_t* p = params(info);
   GemmArgs g;
   g.transA = p[0] != 0;
@@ -64,7 +64,16 @@ void gemm(const Napi::CallbackInfo& info) {
   g.b = floats(info, 1, g.k * g.n * (g.batchB < g.batch ? g.batchB : g.batch));
   g.c = floats(info, 2, g.m * g.n * g.batch);
   g.bias = info[3].IsTypedArray() ? floats(info, 3, g.n) : nullptr;
-  kernels().gemm(g);
+  return g;
+}
+
+void gemm(const Napi::CallbackInfo& info) { kernels().gemm(gemmArguments(info)); }
+
+void gemmBf16(const Napi::CallbackInfo& info) { kernels().gemmBf16(gemmArguments(info)); }
+
+Napi::Value gemmBf16Level(const Napi::CallbackInfo& info) {
+  const bool set = info.Length() > 0 && info[0].IsNumber();
+  return Napi::Number::New(info.Env(), kernels().gemmBf16Level(set ? static_cast<int>(number(info, 0)) : -2));
 }
 
 void binary(const Napi::CallbackInfo& info) {
@@ -251,6 +260,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, fn, name));
   };
   add("gemm", gemm);
+  add("gemmBf16", gemmBf16);
   add("binary", binary);
   add("compare", compare);
   add("unary", unary);
@@ -271,6 +281,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   addScans(env, exports);
   addFused(env, exports);
   addDecoder(env, exports);
+  exports.Set("gemmBf16Level", Napi::Function::New(env, gemmBf16Level, "gemmBf16Level"));
   exports.Set("threads", Napi::Function::New(env, threads, "threads"));
   exports.Set("isa", Napi::Function::New(env, isa, "isa"));
   return exports;

@@ -58,6 +58,10 @@ enum Cast : int { FloatToInt, IntToFloat, FloatToBool, IntToBool, ByteToFloat, B
 struct Kernels {
   const char* name;
   void (*gemm)(const GemmArgs&);
+  // The same with operands rounded to bfloat16. `gemmBf16Level` answers how it is done (0 rounding and the float32 product,
+  // 1 vdpbf16ps, 2 AMX tiles), after setting the highest level allowed (-1: no limit; -2: as it is).
+  void (*gemmBf16)(const GemmArgs&);
+  int (*gemmBf16Level)(int highest);
   void (*binary)(int op, const Nd&, const float* a, const float* b, float* out);
   void (*binaryInt)(int op, const Nd&, const int32_t* a, const int32_t* b, int32_t* out);
   void (*compare)(int op, const Nd&, const float* a, const float* b, uint8_t* out);

@@ -6,6 +6,7 @@
 #include "scratch.inl"
 #include "gemm_tiles.inl"
 #include "gemm.inl"
+#include "gemm_bf16.inl"
 #include "elementwise.inl"
 #include "reduce.inl"
 #include "transpose.inl"
@@ -27,7 +28,8 @@ namespace netssm {
 namespace NETSSM_ISA {
 
 static const Kernels table = {
-    NETSSM_ISA_NAME,       gemm::run,           elementwise::binary, elementwise::binaryInt, elementwise::compare,
+    NETSSM_ISA_NAME,       gemm::run,           bf16::run,           bf16::level,
+    elementwise::binary, elementwise::binaryInt, elementwise::compare,
     elementwise::unary,    elementwise::select, elementwise::addN,   reduction::reduce,      reduction::argReduce,
     reduction::softmax,    reduction::cumulate, elementwise::cast,   layout::transpose2d,    elementwise::fill,
     reduction::segmentSum,

@@ -32,6 +32,13 @@ export interface Addon {
   readonly params: Int32Array;
   /** `params` = [transA, transB, m, n, k, batch, batchA, batchB]; bias has n values and is added to every row. */
   gemm(a: Float32Array, b: Float32Array, out: Float32Array, bias: Float32Array | null): void;
+  /** The same with both operands rounded to bfloat16, sums in float32. */
+  gemmBf16(a: Float32Array, b: Float32Array, out: Float32Array, bias: Float32Array | null): void;
+  /**
+   * How: 0 by rounding and the float32 product, 1 by vdpbf16ps, 2 by AMX tiles. With an argument, sets the highest level
+   * allowed first (-1: whatever the processor has).
+   */
+  gemmBf16Level(highest?: number): number;
   binary(op: number, a: Values, b: Values, out: Values): void;
   compare(op: number, a: Float32Array, b: Float32Array, out: Uint8Array): void;
   unary(op: number, x: Float32Array, out: Float32Array, p0: number, p1: number): void;
