@@ -13,6 +13,7 @@ import { registerGenerate } from './commands/generate';
 import { registerInspect } from './commands/inspect';
 import { registerKernel } from './commands/kernel';
 import { registerNotebook } from './commands/notebook';
+import { registerNprint } from './commands/nprint';
 import { registerRunNotebook } from './commands/runNotebook';
 import { registerRuns } from './commands/runs';
 import { registerTokenize } from './commands/tokenize';
@@ -29,6 +30,7 @@ const COMMANDS: readonly Register[] = [
   registerGenerate,
   registerEvaluate,
   registerCheck,
+  registerNprint,
   registerExperiment,
   registerRuns,
   registerKernel,

@@ -146,14 +146,18 @@ export function complianceBars(compliance: ComplianceResult, evaluation: Evaluat
     data,
     layout: layout('TCP metrics of Table 4: mean over the captures of how often', {
       height: 640,
-      margin: { l: 230, r: 24, t: 90, b: 50 },
+      margin: { l: 230, r: 24, t: 90, b: 60 },
       barmode: 'group',
       bargap: 0.25,
       legend: { orientation: 'h', x: 0, y: 1.02, xanchor: 'left', yanchor: 'bottom', traceorder: 'normal' },
-      xaxis: { anchor: 'y', range: [0, 102], title: { text: '% (higher is as in real traffic)' } },
-      yaxis: { domain: [0.58, 1], autorange: 'reversed' },
-      xaxis2: { anchor: 'y2', rangemode: 'tozero', title: { text: '% (nothing in real traffic)' } },
-      yaxis2: { domain: [0, 0.46], autorange: 'reversed', anchor: 'x2' },
+      xaxis: { anchor: 'y', range: [0, 102], title: { text: '%, in real traffic near 100', standoff: 4 } },
+      yaxis: { domain: [0.6, 1], autorange: 'reversed' },
+      xaxis2: {
+        anchor: 'y2',
+        rangemode: 'tozero',
+        title: { text: '%, in real traffic near 0', standoff: 4 },
+      },
+      yaxis2: { domain: [0, 0.44], autorange: 'reversed', anchor: 'x2' },
       meta: { narrow: { margin: { l: 130, r: 10, t: 60, b: 50 } } },
     }),
   };
@@ -161,7 +165,8 @@ export function complianceBars(compliance: ComplianceResult, evaluation: Evaluat
 
 /** Figure 3: kilobits by slice, stacked by flow, a real trace above the one that stands against it. */
 export function sliceFigure(slices: readonly SlicePattern[], slicePackets: number): FigureSpec | undefined {
-  if (slices.length === 0 || slices.every(({ series }) => series.slices === 0)) return undefined;
+  // Of fewer slices nothing is to be seen.
+  if (slices.every(({ series }) => series.slices < 3)) return undefined;
   const data: FigureSpec['data'] = [];
   const axes: Record<string, unknown> = {};
   const annotations: object[] = [];

@@ -36,7 +36,7 @@ function numeric(cell: Cell): boolean {
     cell === null ||
     cell === undefined ||
     typeof cell === 'number' ||
-    /^([<>+−-]? ?[\d.,]+(\s%)?( \([\d, of]+\)| \[[\d., +−-]+\])?|–|)$/.test(cell)
+    /^([<>]? ?[+−-]?[\d.,]+(\s%)?( \([\d, of]+\)| \[[\d., +−-]+\])?|–|)$/.test(cell)
   );
 }
 

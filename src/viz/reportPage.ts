@@ -156,6 +156,9 @@ function pageScript(figures: Readonly<Record<string, FigureSpec>>): string {
       layout.margin.l = Math.min(layout.margin.l, 48);
       layout.margin.r = Math.min(layout.margin.r, 10);
       layout.font.size = 11;
+      // The legend has one line for each of long names.
+      var entries = spec.data.filter(function (trace) { return trace.showlegend !== false && trace.type !== 'heatmap'; }).length;
+      if (entries > 1) layout.height += 14 * entries;
       if (narrow) Object.keys(narrow).forEach(function (key) { layout[key] = narrow[key]; });
     }
     return layout;
@@ -174,8 +177,10 @@ function pageScript(figures: Readonly<Record<string, FigureSpec>>): string {
     if (!drawn[id]) place.innerHTML = '';
     drawn[id] = true;
     try {
+      var layout = layoutOf(figures[id], place.clientWidth);
+      place.style.minHeight = layout.height + 'px';
       Promise.resolve(
-        Plotly.react(place, recolour(figures[id].data, isDark()), layoutOf(figures[id], place.clientWidth), { responsive: true, displaylogo: false })
+        Plotly.react(place, recolour(figures[id].data, isDark()), layout, { responsive: true, displaylogo: false, displayModeBar: place.clientWidth < 640 ? false : 'hover' })
       ).catch(function (error) { fail(place, error); });
     } catch (error) { fail(place, error); }
     if (!place.firstChild) place.innerHTML = fallback;

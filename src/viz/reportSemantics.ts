@@ -15,7 +15,11 @@ export function semanticsSection(page: ReportPage, evaluation: Evaluation): void
       "own until the next request. Labels with netflix or youtube in their name have the paper's rules, all others count every request. " +
       'Traces are compared in pairs, cut to as many packets.',
   );
-  page.table(segmentTable(evaluation));
+  page.table(segmentTable(evaluation, ['sizes', 'meanSizes', 'counts']));
+  page.folded(
+    'Durations and times between segments',
+    segmentTable(evaluation, ['durations', 'interArrivals']),
+  );
   page.folded('Segments of each label as they are', segmentStatsTable(evaluation));
   page.table(truthTable(evaluation));
   page.figure(
@@ -26,32 +30,43 @@ export function semanticsSection(page: ReportPage, evaluation: Evaluation): void
   page.table(flowTable(evaluation));
 }
 
-const number = (value: number | null | undefined, digits = 3): string => {
+const number = (value: number | null | undefined): string => {
   if (value === null || value === undefined) return '–';
-  if (value === 0) return '0';
   const size = Math.abs(value);
-  const text =
-    size >= 1000
-      ? Math.round(size).toLocaleString('en')
-      : size >= 100
-        ? size.toFixed(0)
-        : Number(size.toPrecision(digits)).toString();
+  if (size < 5e-4) return size === 0 ? '0' : value < 0 ? '> −0.001' : '< 0.001';
+  const text = size >= 100 ? Math.round(size).toLocaleString('en') : Number(size.toPrecision(3)).toString();
   return value < 0 ? `−${text}` : text;
 };
 
 /** Table 3: medians over the pairs. */
-export function segmentTable(evaluation: Evaluation): TableSpec {
+export function segmentTable(
+  evaluation: Evaluation,
+  shown: readonly SegmentComparisonRow['evaluation'][],
+): TableSpec {
   const all = (evaluation.semantics?.comparisons ?? []).filter(
-    ({ label, pairs }) => label === 'all' && pairs > 0,
+    ({ label, pairs, evaluation: name }) => label === 'all' && pairs > 0 && shown.includes(name),
   );
   const order = SEGMENT_EVALUATIONS.map(({ name }) => name as string);
   const rows = [...all].sort((a, b) => order.indexOf(a.evaluation) - order.indexOf(b.evaluation));
   return {
     caption:
       'Table 3: segments of real and compared traces, medians over the pairs; differences are real - compared. KS, AD: two-sample Kolmogorov-Smirnov and Anderson-Darling; KL in nats over 50 bins; EMD in the unit of the values.',
-    columns: ['segments', 'source', 'pairs', 'mean Δ', 'median Δ', 'sd Δ', 'KS', 'p', 'AD', 'p', 'KL', 'EMD'],
-    rows: rows.map((row: SegmentComparisonRow) => [
-      `${row.title} (${row.unit})`,
+    columns: [
+      'segments',
+      'source',
+      'pairs',
+      'mean Δ',
+      'median Δ',
+      'sd Δ',
+      'KS',
+      'p (KS)',
+      'AD',
+      'p (AD)',
+      'KL',
+      'EMD',
+    ],
+    rows: rows.map((row: SegmentComparisonRow, i) => [
+      rows[i - 1]?.evaluation === row.evaluation ? '' : `${row.title} (${row.unit})`,
       sourceStyle(row.source).title,
       row.pairs,
       ...(['meanDelta', 'medianDelta', 'sdDelta', 'ks', 'ksP', 'ad', 'adP', 'kl', 'emd'] as const).map(

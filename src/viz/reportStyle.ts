@@ -43,8 +43,9 @@ figcaption { font-size: .88rem; color: var(--mute); max-width: 52rem; }
 .table { overflow-x: auto; margin: .75rem 0 1.25rem; }
 table { border-collapse: separate; border-spacing: 0; font-size: .88rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .88rem; color: var(--mute); padding-bottom: .35rem; max-width: 52rem; }
-th, td { padding: .28rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td { overflow-wrap: anywhere; }
+th, td { padding: .28rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td { overflow-wrap: break-word; }
+td:nth-child(2):last-child { overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid var(--rule); vertical-align: bottom; }
 tbody th { font-weight: 400; position: sticky; left: 0; background: var(--bg); min-width: 11rem; max-width: 22rem; }
 .n { text-align: right; }

@@ -30,9 +30,9 @@ export const SERIES_COLORS: readonly string[] = [
 ];
 
 const SOURCE_STYLES: Record<string, { title: string; color: string }> = {
-  reference: { title: 'held-out real (reference)', color: '#4d4d4d' },
+  reference: { title: 'held-out real', color: '#4d4d4d' },
   synthetic: { title: 'generated', color: COLORS.blue },
-  real: { title: 'other real captures (floor)', color: COLORS.green },
+  real: { title: 'other real (floor)', color: COLORS.green },
   'byte marginals': { title: 'byte marginals', color: COLORS.orange },
   'byte bigram': { title: 'byte bigram', color: COLORS.purple },
   'shuffled fields': { title: 'shuffled fields', color: COLORS.vermilion },
