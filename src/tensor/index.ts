@@ -4,6 +4,7 @@ export * from './engine';
 export * from './fused';
 export * from './ops';
 export * from './peakBytes';
+export * from './precision';
 export * from './selectiveScan';
 export * from './ssd';
 export * from './tape';

@@ -1,5 +1,6 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { TF } from './engine';
+import { weightProduct } from './precision';
 
 /**
  * The few operations that the models spend their time in, each with its gradient written out: fewer passes over
@@ -10,7 +11,7 @@ import type { TF } from './engine';
 /** y = x W^T, PyTorch's `nn.Linear` without bias. Shapes: x [..., n], W [m, n], y [..., m]. */
 export function linear<T extends Tensor>(tf: TF, x: T, W: Tensor2D): T {
   const rows = x.size / W.shape[1];
-  const y = tf.matMul(tf.reshape(x, [rows, W.shape[1]]), W, false, true);
+  const y = weightProduct(tf, tf.reshape(x, [rows, W.shape[1]]), W);
   return tf.reshape(y, [...x.shape.slice(0, -1), W.shape[0]]) as T;
 }
 

@@ -1,4 +1,5 @@
 import { DEFAULT_CONFIG, DEFAULT_SSM, type MambaConfig } from '../model';
+import { PRECISIONS, type Precision } from '../tensor';
 import { NetssmError, readJson } from '../util';
 import { SCHEDULES, type Schedule, type ScheduleName } from './schedule';
 
@@ -48,6 +49,8 @@ export interface TrainConfig {
   chunkLen: number | null;
   /** What the process should stay within, in units of 1e9 bytes; null: half of the machine's memory. */
   memoryBudgetGB: number | null;
+  /** Of the operands of products with weights in training; weights, sums and evaluation are float32 always. */
+  precision: Precision;
   /** Batches whose gradients are added up before one update. */
   accumulate: number;
   /** Updates in all. */
@@ -97,6 +100,7 @@ export const DEFAULT_TRAIN: TrainConfig = {
   recompute: 'auto',
   chunkLen: null,
   memoryBudgetGB: null,
+  precision: 'float32',
   accumulate: 1,
   steps: 1000,
   maxSeconds: null,
@@ -173,13 +177,14 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
   const given = Object.entries(value).filter(([key, v]) => known.includes(key) && v !== undefined);
   const config = { ...DEFAULT_TRAIN, ...(Object.fromEntries(given) as Partial<TrainConfig>) };
   checkNumbers(config, problems);
-  const oneOf = (key: 'mode' | 'schedule' | 'recompute', options: readonly string[]) => {
+  const oneOf = (key: 'mode' | 'schedule' | 'recompute' | 'precision', options: readonly string[]) => {
     if (!options.includes(config[key]))
       problems.push(`${key} must be one of ${options.join(', ')}, not ${JSON.stringify(config[key])}`);
   };
   oneOf('mode', BATCH_MODES);
   oneOf('schedule', SCHEDULES);
   oneOf('recompute', RECOMPUTE);
+  oneOf('precision', PRECISIONS);
   if (typeof config.renumber !== 'boolean')
     problems.push(`renumber must be true or false, not ${JSON.stringify(config.renumber)}`);
   if (config.renumber === true && config.mode === 'stream')

@@ -7,7 +7,7 @@ import {
   type Params,
   type Weights,
 } from '../model';
-import type { Engine } from '../tensor';
+import { withPrecision, type Engine } from '../tensor';
 import type { TokenBatch } from '../tokens';
 import { NetssmError } from '../util';
 import { AdamW } from './adamw';
@@ -126,12 +126,14 @@ export class Learner {
     };
     const { tokens, targets, mask, starts } = inputs;
     const started = performance.now();
-    const result = chunkedLossAndGradients(tf, this.config, this.params, tokens, targets, mask, {
-      chunkLen: this.chunkLen,
-      states: this.states,
-      starts,
-      denominator,
-    });
+    const result = withPrecision(this.train.precision, () =>
+      chunkedLossAndGradients(tf, this.config, this.params, tokens, targets, mask, {
+        chunkLen: this.chunkLen,
+        states: this.states,
+        starts,
+        denominator,
+      }),
+    );
     await result.gradients[SMALL].data(); // engines may still be computing
     this.gradientMs += performance.now() - started;
     tf.dispose(inputs);

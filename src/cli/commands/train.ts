@@ -13,6 +13,7 @@ interface TrainOptions {
   seed?: number;
   recompute?: 'auto' | 'always' | 'never';
   memory?: number;
+  precision?: 'float32' | 'bf16';
   engine: 'auto' | 'native' | 'wasm' | 'cpu' | 'tensorflow';
   resume?: boolean;
   overwrite?: boolean;
@@ -39,6 +40,12 @@ export const registerTrain: Register = (program, finish) => {
       ).choices(['auto', 'always', 'never']),
     )
     .option('--memory <GB>', 'memory to stay within (default: half of the machine)', positiveNumber)
+    .addOption(
+      new Option(
+        '--precision <name>',
+        'of the operands of matrix products in training (weights stay float32)',
+      ).choices(['float32', 'bf16']),
+    )
     .addOption(
       new Option('--engine <name>', 'tensor engine')
         .choices(['auto', 'native', 'wasm', 'cpu', 'tensorflow'])
@@ -75,6 +82,7 @@ async function train(options: TrainOptions, io: Io): Promise<number> {
       seed: options.seed ?? base.seed,
       recompute: options.recompute ?? base.recompute,
       memoryBudgetGB: options.memory ?? base.memoryBudgetGB,
+      precision: options.precision ?? base.precision,
     },
     onProgress: progress.report,
     onEval: (e) =>

@@ -6,7 +6,7 @@ import { broadcastTo } from './layout';
 
 /**
  * op(A) op(B) over the two last dimensions of float32 tensors, the others broadcast; `bias` (as long as a row) is added
- * in the same call.
+ * in the same call. `bf16`: with operands rounded to bfloat16.
  */
 export function runMatMul(
   backend: NativeBackend,
@@ -15,6 +15,7 @@ export function runMatMul(
   transposeA: boolean,
   transposeB: boolean,
   bias?: Float32Array,
+  bf16 = false,
 ): TensorInfo {
   const ra = a.shape.length;
   const rb = b.shape.length;
@@ -55,7 +56,9 @@ export function runMatMul(
     p[5] = joined ? 1 : batch;
     p[6] = joined ? 1 : Math.max(1, batchA);
     p[7] = Math.max(1, batchB);
-    backend.addon.gemm(backend.floats(fa), backend.floats(fb), out, bias ?? null);
+    const [x, y] = [backend.floats(fa), backend.floats(fb)];
+    if (bf16) backend.addon.gemmBf16(x, y, out, bias ?? null);
+    else backend.addon.gemm(x, y, out, bias ?? null);
   }
   for (const t of made) backend.disposeIntermediateTensorInfo(t);
   return backend.makeTensorInfo([...outer, m, n], 'float32', out);
@@ -65,6 +68,9 @@ const batchMatMul: NativeKernel = ({ inputs: { a, b }, attrs, backend }) =>
   a.dtype === 'float32' && b.dtype === 'float32'
     ? runMatMul(backend, a, b, !!attrs['transposeA'], !!attrs['transposeB'])
     : undefined;
+
+const matMulBf16: NativeKernel = ({ inputs: { a, b }, attrs, backend }) =>
+  runMatMul(backend, a, b, !!attrs['transposeA'], !!attrs['transposeB'], undefined, true);
 
 /** Activations that tfjs fuses, as operation numbers of the unary kernel. */
 export const activations: Record<string, number> = {
@@ -122,4 +128,8 @@ const fusedMatMul: NativeKernel = ({ inputs: { a, b, bias, preluActivationWeight
   );
 };
 
-export const matmulKernels: NativeKernels = { BatchMatMul: batchMatMul, _FusedMatMul: fusedMatMul };
+export const matmulKernels: NativeKernels = {
+  BatchMatMul: batchMatMul,
+  _FusedMatMul: fusedMatMul,
+  MatMulBf16: matMulBf16,
+};
