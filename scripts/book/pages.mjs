@@ -91,7 +91,7 @@ export function indexPage(chapters, { version, fast }) {
       const number = /^\d+/.exec(name)?.[0] ?? '';
       const slides = wantsSlides ? ` · <a href="${name}.slides.html">slides</a>` : '';
       return `<li><a href="${name}.html"><b>${number}</b> ${escape(title)}</a>
-<p>${escape(summary.replace(/[*`]/g, '').replace(/\s+/g, ' '))}</p>
+<p>${escape(summary)}</p>
 <small>${escape(time)}${slides}</small></li>`;
     })
     .join('\n');

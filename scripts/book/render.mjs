@@ -20,7 +20,7 @@ const joined = (text) => (Array.isArray(text) ? text.join('') : String(text));
 export function slug(text) {
   return text
     .toLowerCase()
-    .replace(/<[^>]+>|[^\p{L}\p{N}\s_-]/gu, '')
+    .replace(/<[^>]+>|&[#\w]+;|[^\p{L}\p{N}\s_-]/gu, '')
     .trim()
     .replace(/\s/g, '-');
 }
@@ -35,7 +35,8 @@ export function titleAndSummary(notebook) {
   const after = text.slice(text.indexOf(title) + title.length);
   const summary = after.split(/\n\s*\n/).find((part) => /^\s*[^\s#*|>-]/.test(part)) ?? '';
   const time = /^\*Time: ([^.]*)\./m.exec(text)?.[1] ?? '';
-  return { title, summary: summary.trim(), time };
+  const plain = (markdown) => markdown.replace(/[*`]/g, '').replace(/\s+/g, ' ').trim();
+  return { title: plain(title), summary: plain(summary), time };
 }
 
 /** @param pageOf turns a link of the source into one of the site, or undefined where it leads nowhere. */
@@ -47,7 +48,8 @@ export function renderer(pageOf) {
   const math = (name, level, pattern, displayMode) => ({
     name,
     level,
-    start: (text) => text.match(/\$/)?.index,
+    // A block begins with its line; looking for one further on would cut paragraphs at every dollar.
+    start: (text) => text.match(level === 'block' ? /^ {0,3}\$\$/m : /\$/)?.index,
     tokenizer(text) {
       const match = pattern.exec(text);
       return match ? { type: name, raw: match[0], tex: match[1] } : undefined;
