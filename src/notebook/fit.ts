@@ -50,7 +50,10 @@ export async function fit(options: LiveFitOptions): Promise<History> {
       if (packets > 0) {
         const { labels } = model.vocabulary;
         const label = sampleLabel ?? labels[evaluations % labels.length];
-        live.onSample({ step: metrics.step, label, packets: await samplePackets(model, { label, packets }) });
+        // Training on another engine, nobody wants to wait for the native decoder's compiler.
+        const engine = options.engine.name === 'native' ? 'native' : 'loops';
+        const drawn = await samplePackets(model, { label, packets, engine });
+        live.onSample({ step: metrics.step, label, packets: drawn });
       }
       evaluations++;
       await options.onEval?.(metrics, model);

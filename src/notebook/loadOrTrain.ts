@@ -35,9 +35,11 @@ export interface TrainedRun {
  * const { model, history } = await loadOrTrain('runs/a', { data, engine, config: { steps: 500 } });
  */
 export async function loadOrTrain(run: string, options: LoadOrTrainOptions): Promise<TrainedRun> {
+  const engine = options.engine.name === 'native' ? 'auto' : 'loops';
+  const load = (): Promise<LoadedModel> => loadModel(run, { engine });
   const train = async (how: TrainedRun['how'], more: Partial<LiveFitOptions>): Promise<TrainedRun> => {
     const history = await fit({ ...options, overwrite: false, ...more, run });
-    return { model: await loadModel(run), history, how };
+    return { model: await load(), history, how };
   };
   if (findCheckpoint(runPaths(run).checkpoint) === null) return train('trained', {});
   const { train: before, contentHash, finished, history } = readRun(run);
@@ -64,7 +66,7 @@ export async function loadOrTrain(run: string, options: LoadOrTrainOptions): Pro
   if (!done || !existsSync(runPaths(run).weights)) return train('resumed', { resume: true });
   const effort = `${history.step.toLocaleString('en')} updates in ${formatDuration(history.seconds)}`;
   showBundle({ 'text/plain': `${run}: loaded (${effort}); delete the folder to train again` });
-  return { model: await loadModel(run), history, how: 'loaded' };
+  return { model: await load(), history, how: 'loaded' };
 }
 
 function given(config: LiveFitOptions['config'] = {}): Record<string, unknown> {

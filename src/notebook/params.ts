@@ -4,6 +4,17 @@ import { NetssmError } from '../util';
 /** What a parameter may be. */
 export type ParamValue = string | number | boolean | null;
 
+/** Types of parameters with these defaults: any number where the default is 5, either truth where it is false. */
+export type ParamsOf<T> = {
+  [Name in keyof T]: T[Name] extends number
+    ? number
+    : T[Name] extends string
+      ? string
+      : T[Name] extends boolean
+        ? boolean
+        : ParamValue;
+};
+
 /** True when the notebook runs in fast mode: `run-notebook --fast`, or NETSSM_FAST=1 in the environment. */
 export function fastMode(): boolean {
   return process.env.NETSSM_FAST === '1';
@@ -14,8 +25,11 @@ export function fastMode(): boolean {
  * `defaults`; in fast mode `fast` does so before.
  * @throws NetssmError `param_unknown` / `param_type` for an override that is no parameter or of another type.
  */
-export function params<T extends Record<string, ParamValue>>(defaults: T, fast: Partial<T> = {}): T {
-  const values: T = { ...defaults, ...(fastMode() ? fast : {}) };
+export function params<T extends Record<string, ParamValue>>(
+  defaults: T,
+  fast: Partial<ParamsOf<T>> = {},
+): ParamsOf<T> {
+  const values = { ...defaults, ...(fastMode() ? fast : {}) } as ParamsOf<T>;
   for (const [name, value] of Object.entries(overrides())) {
     if (!Object.hasOwn(defaults, name)) {
       throw new NetssmError('param_unknown', `there is no parameter ${name} in this notebook`, {

@@ -1,4 +1,4 @@
-import { generateTraces, openStepper, type LoadedModel, type Sampling } from '../generate';
+import { generateTraces, openStepper, type LoadedModel, type LoadOptions, type Sampling } from '../generate';
 import { derivedSizes } from '../model';
 import { decodeFrame, summarize } from '../packets';
 import type { ModelInTraining } from '../train';
@@ -21,15 +21,15 @@ export interface SampleOptions {
   tries?: number;
   seed?: number;
   sampling?: Sampling;
+  /** Who computes; see `loadModel`. Default `auto`, which may have to compile the native decoder first. */
+  engine?: LoadOptions['engine'];
 }
 
 /** A model in training as one that can draw traces. Its timing is unknown: all packets have the same time. */
-export async function asLoadedModel({
-  config,
-  weights,
-  vocabulary,
-  dataset,
-}: ModelInTraining): Promise<LoadedModel> {
+export async function asLoadedModel(
+  { config, weights, vocabulary, dataset }: ModelInTraining,
+  options: LoadOptions = {},
+): Promise<LoadedModel> {
   const { layout, checksums } = dataset.meta;
   return {
     name: 'in training',
@@ -41,7 +41,7 @@ export async function asLoadedModel({
     timing: undefined,
     card: { labels: [...vocabulary.labels], layout, checksums },
     logitsLength: derivedSizes(config).padded_vocab_size,
-    stepper: await openStepper(config, weights),
+    stepper: await openStepper(config, weights, options),
   };
 }
 
@@ -51,7 +51,7 @@ export async function samplePackets(
   options: SampleOptions = {},
 ): Promise<SampledPacket[]> {
   const { packets = 3, tries = 50, label = model.vocabulary.labels[0], seed = 1, sampling } = options;
-  const loaded = await asLoadedModel(model);
+  const loaded = await asLoadedModel(model, { engine: options.engine });
   const [trace] = await generateTraces({
     model: loaded,
     label,
@@ -69,7 +69,7 @@ export async function samplePackets(
   });
   const missed = refusals(frames.length);
   if (frames.length < packets && missed.length > 0) {
-    const { code, message } = missed[missed.length - 1];
+    const { code, message } = missed.filter((refusal) => refusal.code !== 'unfinished').at(-1) ?? missed[0];
     drawn.push({ ok: false, tries: missed.length, text: `${code}: ${message}` });
   }
   return drawn;

@@ -130,26 +130,29 @@ function fieldPanel({ evals }: TrainingProgress): string {
   if (!perField)
     return head + svgText(690, 60, evals.length ? 'fields were not named' : 'after the first evaluation');
   const rows = fieldShares(perField);
-  const shown = rows.slice(0, FIELDS);
-  const rest = rows.slice(FIELDS);
-  if (rest.length > 0)
-    shown.push({ field: `${rest.length} others`, share: rest.reduce((sum, row) => sum + row.share, 0) });
-  const most = Math.max(...shown.map((row) => row.share));
+  const rest = rows.slice(FIELDS).reduce((sum, row) => sum + row.share, 0);
+  const others = rows.length - FIELDS;
+  const most = Math.max(...rows.map((row) => row.share));
   const step = (BOTTOM + 20 - TOP) / (FIELDS + 1);
+  const line = (i: number): number => TOP + (i + 0.5) * step + 2;
   return (
     head +
-    shown
+    rows
+      .slice(0, FIELDS)
       .map(({ field, share }, i) => {
-        const y = TOP + i * step;
         const width = Math.max(1, ((area.right - area.left) * share) / most);
         const name = field.length > 18 ? `${field.slice(0, 17)}…` : field;
         return (
-          svgText(area.left - 6, y + step / 2 + 2, name, 'end', 'font-size="11"') +
-          `<rect x="${area.left}" y="${px(y + 2)}" width="${px(width)}" height="${px(step - 7)}" fill="${COLORS.blue}"/>` +
-          svgText(area.left + width + 4, y + step / 2 + 2, share.toFixed(2), 'start', 'font-size="10.5"')
+          svgText(area.left - 6, line(i), name, 'end', 'font-size="11"') +
+          `<rect x="${area.left}" y="${px(TOP + i * step + 2)}" width="${px(width)}" height="${px(step - 7)}" fill="${COLORS.blue}"/>` +
+          svgText(area.left + width + 4, line(i), share.toFixed(2), 'start', 'font-size="10.5"')
         );
       })
-      .join('')
+      .join('') +
+    (others > 0
+      ? svgText(area.left - 6, line(FIELDS), `${others} others`, 'end', 'font-size="11"') +
+        svgText(area.left, line(FIELDS), rest.toFixed(2), 'start', 'font-size="10.5"')
+      : '')
   );
 }
 
