@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadDataset } from '../../src/flows';
 import { makePackedSet } from '../flows/testbed/packedSet';
 import { netssm, temporaryFolder } from './helpers';
 
@@ -41,9 +42,7 @@ describe('tokenize of a packed set', () => {
     expect(totals.perSplit.train.sequences + totals.perSplit.validation.sequences).toBe(12);
     expect(totals.perSplit.validation.sequences).toBeGreaterThanOrEqual(3);
     for (const { path, split } of sources) expect(path.includes('-test-')).toBe(split === 'test');
-    const { sessions } = JSON.parse(readFileSync(join(set, 'manifest.json'), 'utf8')) as {
-      sessions: { id: string; sha256: string; bytes: number; packets: number }[];
-    };
+    const { sessions } = loadDataset(set).manifest;
     expect(sources.map((s) => [s.path.split('#')[1], s.sha256, s.bytes, s.packets])).toEqual(
       sessions.map((s) => [s.id, s.sha256, s.bytes, s.packets]),
     );

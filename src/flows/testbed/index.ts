@@ -1,3 +1,4 @@
+export { handshakeTimes, type HandshakeTime } from './handshakeTimes';
 export { loadDataset, type LoadDatasetOptions, type TestbedDataset, type TestbedSession } from './dataset';
 export {
   isTestbedSet,
