@@ -15,6 +15,11 @@ export function bestSeconds(run, budgetMs = 200, least = 3) {
   return best / 1000;
 }
 
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
 export const round = (x, digits = 3) => (Number.isFinite(x) ? Number(x.toPrecision(digits)) : null);
 
 /** Float32Array of n seeded numbers in [-1, 1). */

@@ -1,3 +1,10 @@
+/** The models of docs/performance.md: S, M, and L of the paper's size. Expand 2 and d_conv 4 throughout. */
+export const sizes = {
+  S: { d_model: 128, n_layer: 4 },
+  M: { d_model: 256, n_layer: 8 },
+  L: { d_model: 768, n_layer: 24 },
+};
+
 /** Products of a training step and of generation, [name, transA, transB, m, n, k, batch]. S, M, L: docs/performance.md. */
 export const products = [
   ['1024^3', 0, 0, 1024, 1024, 1024, 1],
