@@ -64,7 +64,7 @@ describe.skipIf(!has('zstd'))('the packed set (skipped where the zstd program is
     const file = readFileSync(join(out, 'sip-train.pcapng.zst'));
     expect(manifest.files.map((f) => [f.path, f.bytes, f.sessions, f.packets])).toEqual([
       ['sip-train.pcapng.zst', file.length, 2, 300],
-      ['sessions.jsonl.gz', readFileSync(join(out, 'sessions.jsonl.gz')).length, 2, 300 - 300],
+      ['sessions.jsonl.br', readFileSync(join(out, 'sessions.jsonl.br')).length, 0, 0],
     ]);
     expect(manifest.files[0].sha256).toBe(sha256(file));
     for (const [i, n] of [1, 2].entries()) {

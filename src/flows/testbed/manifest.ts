@@ -34,10 +34,9 @@ export interface TestbedManifestSession {
   ipv4Right: number;
   tcp: number;
   tcpRight: number;
-  seed: string;
 }
 
-/** `manifest.json` of a packed set (docs/testbed.md). */
+/** What `manifest.json` of a packed set tells (docs/testbed.md): there the sessions stand in their files. */
 export interface TestbedManifest {
   version: 1;
   name: string;
@@ -61,7 +60,7 @@ export function isTestbedSet(dir: string): boolean {
   const path = join(dir, 'manifest.json');
   if (!existsSync(path)) return false;
   try {
-    return isManifest(JSON.parse(readFileSync(path, 'utf8')));
+    return unfold(JSON.parse(readFileSync(path, 'utf8'))) !== undefined;
   } catch {
     return false; // somebody else's file
   }
@@ -85,8 +84,8 @@ export function readTestbedManifest(dir: string): TestbedManifest {
         : 'Give the folder that data/testbed/make.mjs --out has written, or "testbed" for the set of the project.',
     });
   }
-  const manifest = readJson<unknown>(path);
-  if (!isManifest(manifest)) {
+  const manifest = unfold(readJson<unknown>(path));
+  if (!manifest) {
     throw new NetssmError('testbed_invalid', `${path} is not the manifest of a packed set, version 1`, {
       exitCode: 2,
       hint: 'Folders of captures are read by tokenize and inspect as they are; docs/testbed.md has the format of a packed set.',
@@ -95,12 +94,30 @@ export function readTestbedManifest(dir: string): TestbedManifest {
   return manifest;
 }
 
-function isManifest(value: unknown): value is TestbedManifest {
-  const { version, classes, files, sessions } = (value ?? {}) as Record<string, unknown>;
-  if (version !== 1 || ![classes, files, sessions].every(Array.isArray)) return false;
-  return (sessions as Partial<TestbedManifestSession>[]).every(
+/** The manifest from its file's form; undefined for anything else. */
+function unfold(value: unknown): TestbedManifest | undefined {
+  const { files: packed, ...rest } = (value ?? {}) as Omit<TestbedManifest, 'files' | 'sessions'> & {
+    files: (TestbedManifest['files'][number] & {
+      label: string;
+      split: 'train' | 'test';
+      sessions: TestbedManifestSession[];
+    })[];
+  };
+  const { version, classes } = rest;
+  if (version !== 1 || ![classes, packed].every(Array.isArray)) return undefined;
+  const service = new Map(classes.map((each) => [each.label, each.service]));
+  const files: TestbedManifest['files'] = [];
+  const sessions: TestbedManifestSession[] = [];
+  for (const { path, bytes, sha256, packets, label, split, sessions: own } of packed) {
+    if (!Array.isArray(own)) return undefined;
+    files.push({ path, bytes, sha256, packets, sessions: own.length });
+    for (const s of own)
+      sessions.push({ ...s, label, split, service: service.get(label) as string, file: path });
+  }
+  const right = sessions.every(
     (s) =>
       [s.id, s.label, s.service, s.file, s.sha256].every((text) => typeof text === 'string') &&
       [s.offset, s.bytes, s.packets].every((n) => Number.isSafeInteger(n)),
   );
+  return right ? { ...rest, files, sessions } : undefined;
 }

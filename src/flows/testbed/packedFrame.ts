@@ -67,8 +67,12 @@ export const damaged = (file: string, message: string): NetssmError =>
     hint: 'The file has been changed or cut: get it anew (git checkout, or data/testbed/make.mjs). Files kept by Git LFS need: git lfs pull.',
   });
 
-/** Node.js has it from 22.15 on. */
+// Node.js has it from 22.15 on.
 const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync?: (data: Uint8Array) => Uint8Array };
+
+/** @throws Error where the bytes are no Zstandard. */
+export const unpackZstd = (packed: Uint8Array): Uint8Array =>
+  zstdDecompressSync ? zstdDecompressSync(packed) : decompress(packed);
 
 /**
  * The packets of one Zstandard frame that holds PCAPNG.
@@ -78,7 +82,7 @@ const { zstdDecompressSync } = zlib as unknown as { zstdDecompressSync?: (data: 
 export function unpackFrames(packed: Uint8Array, path: string, name: string): Frame[] {
   let section: Uint8Array;
   try {
-    section = zstdDecompressSync ? zstdDecompressSync(packed) : decompress(packed);
+    section = unpackZstd(packed);
   } catch (cause) {
     throw damaged(
       path,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync } from 'node:zlib';
 import { NetssmError } from '../../util';
 
 /** The network that a session ran in; drawn from its seed, but for the last three. */
@@ -82,7 +82,7 @@ export interface TrueFlow {
   end?: 'fin' | 'rst' | 'open';
 }
 
-/** The ground truth of a session, a line of `sessions.jsonl.gz`. */
+/** The ground truth of a session, a line of `sessions.jsonl.br`. */
 export interface SessionTruth {
   id: string;
   application: string;
@@ -111,7 +111,7 @@ export interface SessionTruth {
   };
 }
 
-export const TRUTH_FILE = 'sessions.jsonl.gz';
+export const TRUTH_FILE = 'sessions.jsonl.br';
 
 /** The ground truth of a set: unpacked when first asked for, each line read when it is wanted. */
 export class TruthFile {
@@ -149,7 +149,7 @@ export class TruthFile {
     const path = join(this.dir, TRUTH_FILE);
     let text: Buffer;
     try {
-      text = gunzipSync(readFileSync(path));
+      text = brotliDecompressSync(readFileSync(path));
     } catch (cause) {
       throw new NetssmError('testbed_damaged', `cannot read ${path}: ${(cause as Error).message}`, {
         cause,

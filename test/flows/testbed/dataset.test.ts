@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCapture } from '../../../src/capture';
 import {
@@ -163,14 +163,14 @@ describe('loadDataset of what is not whole', () => {
 
   test('ground truth of another set is refused', () => {
     const copy = copyOf(set);
-    const path = join(copy, 'sessions.jsonl.gz');
+    const path = join(copy, 'sessions.jsonl.br');
     const { size } = { size: readFileSync(path).length };
     // The same length, another content.
-    const other = gzipSync('{"id":"another"}\n');
+    const other = brotliCompressSync('{"id":"another"}\n');
     writeFileSync(path, other);
     appendFileSync(path, Buffer.alloc(size - other.length));
     expect(errorOf(() => loadDataset(copy).sessions[0].truth).code).toBe('testbed_damaged');
-    expect(errorOf(() => loadDataset(copy, { verify: true })).message).toContain('sessions.jsonl.gz: sha256');
+    expect(errorOf(() => loadDataset(copy, { verify: true })).message).toContain('sessions.jsonl.br: sha256');
   });
 
   test('unknown classes and splits list what there is', () => {

@@ -3,13 +3,13 @@
  *
  *   CLASS-SPLIT.pcapng.zst   Zstandard frames behind one another, one for each session; each holds one
  *                            PCAPNG section, so the whole file is one PCAPNG file of many sections
- *   sessions.jsonl.gz        the ground truth, one `session.json` a line
+ *   sessions.jsonl.br        the ground truth, one `session.json` a line
  *   manifest.json            how it was made, files, and for each session where its frame lies
  */
 import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 import type { TrafficClass } from '../classes/types';
 import type { SessionId, SessionTruth } from '../session';
 import { sha256, findSession } from './spool';
@@ -37,7 +37,6 @@ export interface ManifestSession {
   ipv4Right: number;
   tcp: number;
   tcpRight: number;
-  seed: string;
 }
 
 export interface Manifest {
@@ -49,6 +48,8 @@ export interface Manifest {
   files: { path: string; bytes: number; sha256: string; sessions: number; packets: number }[];
   sessions: ManifestSession[];
 }
+
+export const TRUTH_FILE = 'sessions.jsonl.br';
 
 /** Writes the set; sessions that are not finished are left out and counted. */
 export function pack(
@@ -102,35 +103,47 @@ export function pack(
       const packets = mine.reduce((sum, s) => sum + s.packets, 0);
       manifest.files.push({ path, bytes: offset, sha256: hash.digest('hex'), sessions: mine.length, packets });
     }
-  const truth = gzipSync(`${truths.join('\n')}\n`, { level: 9 });
-  writeFileSync(join(out, 'sessions.jsonl.gz'), truth);
+  const truth = brotliCompressSync(`${truths.join('\n')}\n`, {
+    params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT },
+  });
+  writeFileSync(join(out, TRUTH_FILE), truth);
   manifest.files.push({
-    path: 'sessions.jsonl.gz',
+    path: TRUTH_FILE,
     bytes: truth.length,
     sha256: sha256(truth),
-    sessions: manifest.sessions.length,
+    sessions: 0,
     packets: 0,
   });
   const wanted = new Set(manifest.files.map((f) => f.path));
-  for (const old of readdirSync(out)) if (/\.pcapng\.zst$/.test(old) && !wanted.has(old)) rmSync(join(out, old));
+  for (const old of readdirSync(out)) if (/(\.pcapng\.zst|^sessions\..*)$/.test(old) && !wanted.has(old)) rmSync(join(out, old));
   writeFileSync(join(out, 'manifest.json'), manifestText(manifest));
   return { manifest, missing };
 }
 
 function entry(truth: SessionTruth, file: string, offset: number, frame: Buffer, sectionBytes: number): ManifestSession {
   const tcp = truth.flows.filter((f) => f.protocol === 'tcp');
-  const { id, application: label, service, split, packets, seconds, seed, checksums } = truth;
+  const { id, application: label, service, split, packets, seconds, checksums } = truth;
   return {
     id, label, service, split, file, offset, bytes: frame.length, sectionBytes, sha256: sha256(frame),
     packets, seconds, flows: truth.flows.length, tcpFlows: tcp.length,
     handshakes: tcp.filter((f) => f.handshake).length, closed: tcp.filter((f) => f.end !== 'open').length,
     mtu: truth.conditions.mtu, ipv4: checksums.ipv4, ipv4Right: checksums.ipv4Right,
-    tcp: checksums.tcp, tcpRight: checksums.tcpRight, seed,
+    tcp: checksums.tcp, tcpRight: checksums.tcpRight,
   }; // prettier-ignore
 }
 
-/** JSON with one session a line, so that changes can be read. */
-function manifestText({ sessions, ...rest }: Manifest): string {
+/**
+ * JSON with one session a line, so that changes can be read. Sessions stand in their file, what they share with the file
+ * is said once: a tenth of the set would be repeated words otherwise.
+ */
+function manifestText({ sessions, files, ...rest }: Manifest): string {
   const head = JSON.stringify(rest, null, 1).replace(/\n}$/, '');
-  return `${head},\n "sessions": [\n${sessions.map((s) => JSON.stringify(s)).join(',\n')}\n]}\n`;
+  const parts = files.map(({ sessions: _, ...file }) => {
+    const mine = sessions.filter((s) => s.file === file.path);
+    const [first] = mine;
+    const named = first ? { ...file, label: first.label, split: first.split } : file;
+    const rows = mine.map(({ file: _, label, service, split, ...row }) => JSON.stringify(row)); // prettier-ignore
+    return `${JSON.stringify(named).slice(0, -1)},"sessions":[${rows.length ? `\n${rows.join(',\n')}\n` : ''}]}`;
+  });
+  return `${head},\n "files": [\n${parts.join(',\n')}\n]}\n`;
 }
