@@ -98,7 +98,9 @@ export async function measure(
   request: MeasureRequest,
 ): Promise<Measured> {
   const { options, config, onProgress, threads } = context;
-  const { unit, labels, judged = [], memory = false } = request;
+  const { unit, labels, memory = false } = request;
+  // A model that has learnt nothing makes no packet, and then there is nothing to judge.
+  const judged = (request.judged ?? []).filter(({ traces }) => traces.some((t) => t.packets.length > 0));
   const data = await context.data();
   const wanted = { unit, labels, packets: options.packets, flows: options.flows, onProgress };
   const reference = await realTraces(data, { ...wanted, split: 'test' });

@@ -2,9 +2,19 @@ import { NetssmError } from '../util';
 import type { Experiment } from './experiment';
 import { fidelityExperiment } from './fidelity';
 import { floorsExperiment } from './floors';
+import { lengthExperiment } from './length';
+import { mixingRateExperiment } from './mixingRate';
+import { ablationExperiment, layoutsExperiment } from './variants';
 
 /** Every experiment, in the order of `netssm experiment --list`. */
-export const EXPERIMENTS: readonly Experiment[] = [floorsExperiment, fidelityExperiment];
+export const EXPERIMENTS: readonly Experiment[] = [
+  floorsExperiment,
+  mixingRateExperiment,
+  fidelityExperiment,
+  lengthExperiment,
+  layoutsExperiment,
+  ablationExperiment,
+];
 
 /** @throws NetssmError `experiment_unknown`. */
 export function findExperiment(name: string): Experiment {

@@ -1,28 +1,68 @@
 import { framesOfTrace, type Trace } from '../evaluate';
+import type { Frame } from '../capture';
 import type { LoadedModel } from '../generate';
-import { encodeSession } from '../tokens';
+import { SequenceEncoder } from '../tokens';
+
+/** Loss of a model packet by packet. */
+export interface PacketLosses {
+  /** Sum over the packet's tokens, its `<|pkt|>` included, in nats; and how many they are. */
+  nats: number[];
+  tokens: number[];
+  /** Packets that the layout cannot hold. */
+  refused: number;
+}
+
+/** What a model thinks of real or generated packets: each token given all before it, from the label on. */
+export function packetLosses(
+  model: LoadedModel,
+  label: string,
+  frames: Iterable<Frame>,
+  mostTokens = Infinity,
+): PacketLosses {
+  const { stepper, layout, vocabulary } = model;
+  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout);
+  const state = stepper.newState();
+  const logits = new Float32Array(model.logitsLength);
+  const losses: PacketLosses = { nats: [], tokens: [], refused: 0 };
+  let read = 0;
+  const take = (): { nats: number; tokens: number } => {
+    const ids = encoder.buffer.view();
+    let nats = 0;
+    for (const id of ids) {
+      // Nothing predicts the label.
+      if (read++ > 0) nats += negativeLogProbability(logits, id);
+      stepper.step(state, id, logits);
+    }
+    const tokens = ids.length;
+    encoder.buffer.length = 0;
+    return { nats, tokens };
+  };
+  take();
+  for (const frame of frames) {
+    if (read >= mostTokens) break;
+    if (encoder.add(frame)) {
+      losses.refused++;
+      continue;
+    }
+    const { nats, tokens } = take();
+    losses.nats.push(nats);
+    losses.tokens.push(tokens);
+  }
+  return losses;
+}
 
 /** Tokens of a trace that are looked at by default: its beginning, where sessions differ most. */
 export const LOSS_TOKENS = 4000;
 
 /**
- * Mean loss in nats a token of a model on the first tokens of a trace, its label given: what an attacker sees who asks
+ * Mean loss in nats a token of a model on the first packets of a trace, its label given: what an attacker sees who asks
  * whether the trace was trained on. Undefined where the model does not know the label, or no packet fits its layout.
  */
 export function traceLoss(model: LoadedModel, trace: Trace, tokens = LOSS_TOKENS): number | undefined {
   if (!model.labels.includes(trace.label)) return undefined;
-  const session = encodeSession(framesOfTrace(trace), trace.label, model.vocabulary, model.layout);
-  if (session.packets === 0) return undefined;
-  const ids = session.tokens.subarray(0, tokens + 1);
-  const { stepper } = model;
-  const state = stepper.newState();
-  const logits = new Float32Array(model.logitsLength);
-  let sum = 0;
-  for (let i = 0; i + 1 < ids.length; i++) {
-    stepper.step(state, ids[i], logits);
-    sum += negativeLogProbability(logits, ids[i + 1]);
-  }
-  return sum / (ids.length - 1);
+  const losses = packetLosses(model, trace.label, framesOfTrace(trace), tokens);
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  return losses.nats.length === 0 ? undefined : sum(losses.nats) / sum(losses.tokens);
 }
 
 /** -log softmax(logits)[target], in double. */

@@ -1,0 +1,358 @@
+import { join } from 'node:path';
+import type { ComplianceRow } from '../evaluate';
+import { TRAIN_PRESETS } from '../train';
+import { Rng } from '../util';
+import type { Cell, Experiment, ExperimentJob, JobContext, ResultFigure, ResultTable } from './experiment';
+import { generateTwins, readGenerated, type GeneratedLabel, type Twin } from './generated';
+import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type Measured, type MeasureSettings } from './measure';
+import { badOptions, checkCounts } from './settings';
+import { column } from './tables';
+import {
+  heldOutBits,
+  layoutOf,
+  modelFolder,
+  tokeniseJob,
+  trainJob,
+  variantConfig,
+  type HeldOutBits,
+  type TrainedVariant,
+  type TrainingSettings,
+  type TrainingVariant,
+} from './training';
+
+export interface VariantSettings extends TrainingSettings, MeasureSettings {
+  /** Traces of each class that each variant generates, as long as their twins and `packets` allow. */
+  traces: number;
+  temperature: number;
+  tries: number;
+  /** Packets of each test session on which the loss is measured. */
+  lossPackets: number;
+}
+
+/** What one variant's traces are worth. */
+interface JudgedVariant {
+  variant: string;
+  heldOut: HeldOutBits;
+  generated: GeneratedLabel[];
+  measured: Measured;
+}
+
+type VariantResult = { tokensPerPacket: number } | TrainedVariant | JudgedVariant;
+
+const demo = TRAIN_PRESETS.demo;
+
+const BASE: TrainingSettings['base'] = {
+  ...demo,
+  model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 } },
+  evalEvery: 250,
+  evalTokens: 40_000,
+};
+
+/** Layouts at equal compute: what the paper's bytes cost, and what differences buy. */
+const LAYOUT_VARIANTS: TrainingVariant[] = [
+  { name: 'compact-rel', layout: 'compact-rel' },
+  { name: 'compact', layout: 'compact' },
+  {
+    name: 'paper-94',
+    layout: 'paper-94',
+    train: { mode: 'stream', renumber: false, freshAddresses: 0, shortestPiece: null },
+  },
+];
+
+/** One choice changed at a time. */
+const ABLATION_VARIANTS: TrainingVariant[] = [
+  { name: 'base' },
+  { name: 'Mamba-1', train: { model: { ssm_cfg: { layer: 'Mamba1', d_state: 16 } } } },
+  { name: 'half as wide', train: { model: { d_model: 64 } } },
+  { name: 'twice as wide', train: { model: { d_model: 256 } } },
+  { name: 'twice as deep', train: { model: { n_layer: 8 } } },
+  { name: 'context 256', train: { contextLen: 256, chunkLen: 256, batchSize: 8 } },
+  { name: 'context 4096', train: { contextLen: 4096, chunkLen: 1024, batchSize: 1 } },
+  { name: 'no renumbering', train: { renumber: false, freshAddresses: 0 } },
+  { name: 'openings 0.1', train: { openings: 0.1 } },
+];
+
+const TINY: Partial<VariantSettings> = {
+  ...MEASURE_FAST,
+  base: {
+    ...BASE,
+    model: { d_model: 32, n_layer: 1, ssm_cfg: { d_state: 16, headdim: 16 } },
+    batchSize: 2,
+    contextLen: 256,
+    chunkLen: 256,
+    shortestPiece: 64,
+    warmupSteps: 5,
+    evalEvery: 20,
+    evalTokens: 3000,
+    checkpointEvery: 20,
+  },
+  packets: 40,
+  traces: 1,
+  trainSessions: 4,
+  testSessions: 2,
+  rivalPackets: 100,
+  teraOperations: 0.004,
+  lossPackets: 30,
+};
+
+export const layoutsExperiment = trainingExperiment({
+  name: 'layouts',
+  title: 'layouts at equal compute',
+  description:
+    'Trains a model in each layout with as many operations, and judges what it predicts and generates: bits a packet of ' +
+    'held-out sessions, decode rate, distances, connections.',
+  variants: LAYOUT_VARIANTS,
+});
+
+export const ablationExperiment = trainingExperiment({
+  name: 'ablation',
+  title: 'what each choice buys',
+  description:
+    'Trains variants of one setting (Mamba-1, size, context length, renumbering, session openings) with as many ' +
+    'operations, and judges them as the layouts.',
+  variants: ABLATION_VARIANTS,
+  fastVariants: ABLATION_VARIANTS.slice(0, 3).map((variant) =>
+    variant.name === 'half as wide' ? { ...variant, train: { model: { d_model: 16 } } } : variant,
+  ),
+});
+
+function trainingExperiment(about: {
+  name: string;
+  title: string;
+  description: string;
+  variants: TrainingVariant[];
+  fastVariants?: TrainingVariant[];
+}): Experiment<VariantSettings, VariantResult> {
+  const { name, title, description, variants, fastVariants } = about;
+  return {
+    name,
+    title,
+    description,
+    reproduces: [],
+    needs: { model: false },
+    options: {
+      ...MEASURE_DEFAULTS,
+      variants,
+      base: BASE,
+      teraOperations: 60,
+      traces: 5,
+      packets: 300,
+      temperature: 1,
+      tries: 100,
+      lossPackets: 300,
+    },
+    fast: { ...TINY, ...(fastVariants && { variants: fastVariants }) },
+    check(options) {
+      checkCounts(name, { ...options, temperature: 1, teraOperations: 1 });
+      if (!(options.temperature > 0 && options.teraOperations > 0))
+        throw badOptions(name, ['temperature and teraOperations must be above 0']);
+      const names = options.variants.map((variant) => variant.name);
+      if (names.length === 0 || new Set(names).size < names.length || names.some((each) => !each))
+        throw badOptions(name, ['variants: at least one is needed, each with a name of its own']);
+      // Unusable settings are said before anything is trained.
+      for (const variant of options.variants) variantConfig(variant, options, 1, 270);
+    },
+    plan({ options }) {
+      const layouts = [...new Set(options.variants.map(layoutOf))];
+      const jobs: ExperimentJob[] = layouts.map((layout) => ({
+        key: `tokens-${layout}`,
+        params: { layout },
+      }));
+      options.variants.forEach((variant, index) => {
+        jobs.push({ key: `train-${index}`, stage: 1, params: { variant: variant.name, index } });
+        jobs.push({ key: `judge-${index}`, stage: 2, params: { variant: variant.name, index } });
+      });
+      return Promise.resolve(jobs);
+    },
+    run(job, context) {
+      if (job.key.startsWith('tokens-')) return tokeniseJob(job.params.layout as string, context);
+      const index = job.params.index as number;
+      const variant = context.options.variants[index];
+      return job.key.startsWith('train-')
+        ? trainJob(variant, index, context)
+        : judgeJob(variant, index, context);
+    },
+    summarise(results, { options }) {
+      const trained = options.variants.map((_, i) => results.get(`train-${i}`)?.result as TrainedVariant);
+      const judged = options.variants.map((_, i) => results.get(`judge-${i}`)?.result as JudgedVariant);
+      return Promise.resolve({
+        tables: [trainingTable(name, trained, judged), generationTable(name, judged)],
+        figures: [validationFigure(name, trained)],
+        notes: [...new Set(judged.flatMap(({ measured }) => measured.notes))],
+      });
+    },
+  };
+}
+
+const SOURCE = 'netssm';
+
+async function judgeJob(
+  variant: TrainingVariant,
+  index: number,
+  context: JobContext<VariantSettings>,
+): Promise<JudgedVariant> {
+  const { options, config, threads, signal, onProgress } = context;
+  const { classes, sessions } = await context.data();
+  const model = modelFolder(context, index);
+  const generated: GeneratedLabel[] = [];
+  const dir = (label: string): string => join(context.work, 'generated', `variant-${index}`, label);
+  const traces = [];
+  for (const label of classes) {
+    // The same twins for all variants.
+    const rng = new Rng(config.seed).split(`variants/twins/${label}`);
+    const own = rng.shuffle(sessions.filter((s) => s.label === label && s.split === 'test'));
+    const twins: Twin[] = [];
+    for (const session of own.slice(0, options.traces))
+      twins.push({ path: session.id, frames: await session.frames() });
+    const set = await generateTwins({
+      model,
+      label,
+      twins,
+      packets: options.packets ?? Infinity,
+      sampling: { temperature: options.temperature },
+      tries: options.tries,
+      seed: config.seed,
+      dir: dir(label),
+      threads,
+      onProgress,
+      signal,
+    });
+    generated.push(set);
+    traces.push(...(await readGenerated(dir(label), [set], SOURCE)).traces);
+  }
+  const measured = await measure(context, {
+    unit: 'session',
+    labels: classes,
+    suites: ['similarity', 'validity', 'compliance'],
+    judged: [{ name: SOURCE, traces }],
+  });
+  return {
+    variant: variant.name,
+    heldOut: await heldOutBits(model, context, options.lossPackets),
+    generated,
+    measured,
+  };
+}
+
+function trainingTable(
+  name: string,
+  trained: readonly TrainedVariant[],
+  judged: readonly JudgedVariant[],
+): ResultTable {
+  return {
+    id: `${name}-training`,
+    title: 'Training with equal compute, and the loss on held-out real sessions',
+    reproduces: [],
+    columns: [
+      column.name('variant'),
+      column.name('layout'),
+      column.ours('parameters'),
+      column.ours('steps'),
+      column.ours('tokens read'),
+      column.ours('10^12 operations'),
+      column.ours('best validation loss, nats', 4),
+      column.ours('held-out loss, nats', 4),
+      column.ours('tokens a packet'),
+      column.ours('bits a packet', 4),
+    ],
+    rows: trained.map((each, i): Cell[] => {
+      const { heldOut } = judged[i];
+      return [
+        each.variant,
+        each.layout,
+        each.parameters,
+        each.steps,
+        each.tokens,
+        each.teraOperations,
+        each.bestLossNats,
+        heldOut.lossNats,
+        heldOut.tokensPerPacket,
+        heldOut.bitsPerPacket,
+      ];
+    }),
+    notes: [
+      'Nats a token compare within a layout only; bits a packet compare across layouts, as far as they keep the same: ' +
+        'paper-94 keeps checksums, compact and compact-rel do not.',
+    ],
+  };
+}
+
+function generationTable(name: string, judged: readonly JudgedVariant[]): ResultTable {
+  const percent = (part: number, of: number): number | null => (of === 0 ? null : (100 * part) / of);
+  const distance = (measured: Measured, source: string, what: string): number | null =>
+    measured.similarity.find((row) => row.source === source && row.label === 'macro' && row.what === what)
+      ?.jsDistance ?? null;
+  const shares = (measured: Measured, source: string): Cell[] => {
+    const row = measured.compliance?.rows.find(
+      (each): each is ComplianceRow => each.source === source && each.label === 'pooled',
+    );
+    if (!row) return [null, null, null, null];
+    const { tcp } = row;
+    return [
+      percent(tcp.handshakes, tcp.withSyn),
+      percent(tcp.closedByFin + tcp.closedByRst, tcp.flows),
+      percent(tcp.seqProgress, tcp.seqChecked),
+      percent(tcp.ackProgress, tcp.ackRepeatable),
+    ];
+  };
+  const rows = judged.map(({ variant, generated, measured }): Cell[] => {
+    const sum = (of: (set: GeneratedLabel) => number): number => generated.reduce((n, set) => n + of(set), 0);
+    const packets = sum((set) => set.packets);
+    const first = sum((set) => (set.firstTry ?? 0) * (set.packets + set.skipped));
+    return [
+      variant,
+      packets,
+      percent(first, packets + sum((set) => set.skipped)),
+      distance(measured, SOURCE, 'tcp'),
+      distance(measured, SOURCE, 'mean'),
+      ...shares(measured, SOURCE),
+    ];
+  });
+  const [{ measured }] = judged;
+  return {
+    id: `${name}-generation`,
+    title: 'What the variants generate: prompt one packet, raw output',
+    reproduces: [],
+    columns: [
+      column.name('variant'),
+      column.ours('packets'),
+      column.ours('decoded at first try, %', 4),
+      column.ours('header JSD'),
+      column.ours('fields, mean JSD'),
+      column.ours('handshakes, %'),
+      column.ours('closes, %'),
+      column.ours('SEQ progress, %'),
+      column.ours('ACK progress, %'),
+    ],
+    rows: [
+      ...rows,
+      [
+        'real (floor)',
+        null,
+        null,
+        distance(measured, 'real', 'tcp'),
+        distance(measured, 'real', 'mean'),
+        ...shares(measured, 'real'),
+      ],
+    ],
+    notes: ['Distances from held-out real sessions, macro over the classes.'],
+  };
+}
+
+function validationFigure(name: string, trained: readonly TrainedVariant[]): ResultFigure {
+  return {
+    id: `${name}-validation`,
+    title: 'Validation loss by compute',
+    reproduces: [],
+    x: '10^12 operations',
+    y: 'nats a token',
+    series: trained.map(({ variant, layout, steps, teraOperations, validation }) => ({
+      name: variant,
+      from: 'ours' as const,
+      panel: layout,
+      x: validation.map(({ step }) => (step / steps) * teraOperations),
+      y: validation.map(({ lossNats }) => lossNats),
+    })),
+    notes: ['A panel a layout: their tokens are different.'],
+  };
+}
