@@ -21,7 +21,7 @@ export interface ExperimentSession {
 
 /** Labelled sessions, parted into those for training and those that nothing is fitted on. */
 export interface ExperimentData {
-  /** As it was given: `testbed`, a folder. */
+  /** As it was given: `testbed`, `bundled`, a folder. */
   name: string;
   path: string;
   /** `packed`: a set with ground truth. `folder`: captures in labelled subfolders. */
@@ -43,13 +43,21 @@ export interface DataSelection {
 /** Share of a label's captures that are for testing, where no manifest says. */
 const TEST_SHARE = 1 / 3;
 
-/** `testbed` where the set is there, else the captures that come with the project. */
+/** The captures that come with the project, under the name `bundled`. */
+export const BUNDLED_CAPTURES: string = join(projectRoot, 'data', 'captures');
+
+/** `testbed` where the set is there, else `bundled`. */
 export function defaultData(): string {
-  return isTestbedSet(TESTBED_SET) ? 'testbed' : join(projectRoot, 'data', 'captures');
+  return isTestbedSet(TESTBED_SET) ? 'testbed' : 'bundled';
+}
+
+/** The folder of data: of `testbed` and `bundled` the project's own. */
+export function dataFolder(name: string): string {
+  return name === 'bundled' ? BUNDLED_CAPTURES : testbedFolder(name);
 }
 
 /**
- * Opens a packed set, or a folder of captures: in subfolders named after their labels, or listed with label, split and
+ * Opens a packed set (`testbed` is the project's own), the `bundled` captures, or a folder of captures: in subfolders named after their labels, or listed with label, split and
  * service in a manifest.json. Without a manifest a third of each label's captures, at least one, is for testing; a
  * label's only capture is cut in the middle.
  *
@@ -60,9 +68,9 @@ export function openExperimentData(
   selection: DataSelection,
   seed: number | string,
 ): ExperimentData {
-  const folder = testbedFolder(name);
+  const folder = dataFolder(name);
   const packed = name === 'testbed' || isTestbedSet(folder);
-  const all = packed ? packedData(name, folder) : folderData(name, seed);
+  const all = packed ? packedData(name, folder) : { ...folderData(folder, seed), name };
   const unknown = selection.classes?.filter((label) => !all.classes.includes(label)) ?? [];
   if (unknown.length > 0) {
     throw new NetssmError('class_unknown', `${name} has no class ${unknown.join(', ')}`, {
@@ -100,7 +108,7 @@ export function openExperimentData(
 
 /** A hash of what the data is: of a packed set its manifest, of a folder the captures' names and sizes. */
 export function dataFingerprint(name: string): string {
-  const folder = testbedFolder(name);
+  const folder = dataFolder(name);
   const hash = createHash('sha256');
   const manifest = join(folder, 'manifest.json');
   if (existsSync(manifest)) hash.update(readFileSync(manifest));

@@ -1,8 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { NetssmError, readJson, writeJson, type OnProgress } from '../util';
+import { NetssmError, readJson, writeFileAtomic, writeJson, type OnProgress } from '../util';
+import { compactJson } from './compactJson';
 import { describeEnvironment, type RunEnvironment } from './environment';
-import type { Experiment, ExperimentJob, JobResult, RunConfig, RunContext, RunMetrics } from './experiment';
+import type {
+  Experiment,
+  ExperimentJob,
+  JobResult,
+  ResultFigure,
+  RunConfig,
+  RunContext,
+  RunMetrics,
+} from './experiment';
 import { runContext } from './job';
 import type { JobEngine, JobStatus } from './jobEngine';
 import { ProcessEngine } from './processEngine';
@@ -86,7 +95,7 @@ export async function runExperiment(options: RunExperimentOptions): Promise<RunO
   }
   const ordered = new Map(jobs.map(({ key }) => [key, results.get(key) as JobResult]));
   const metrics = await summarise(experiment, ordered, context);
-  writeJson(paths.metrics, metrics);
+  writeFileAtomic(paths.metrics, compactJson(metrics));
   if (!complete) writeJson(paths.env, finishedEnvironment(paths.env, env, started, ordered));
   return outcome(metrics);
 }
@@ -194,10 +203,24 @@ async function summarise(
     experiment: experiment.name,
     data: { name: data.name, classes: data.classes, sessions },
     tables,
-    figures,
+    figures: figures.map(roundedFigure),
     details,
     notes: [...data.notes, ...notes],
   };
+}
+
+/** Four digits are more than a figure shows. */
+function roundedFigure(figure: ResultFigure): ResultFigure {
+  const rounded = (values: readonly (number | null)[]): (number | null)[] =>
+    values.map((value) => (value === null || !Number.isFinite(value) ? null : Number(value.toPrecision(4))));
+  const series = figure.series.map((each) => ({
+    ...each,
+    x: rounded(each.x) as number[],
+    y: rounded(each.y),
+    ...(each.low && { low: rounded(each.low) }),
+    ...(each.high && { high: rounded(each.high) }),
+  }));
+  return { ...figure, series };
 }
 
 /** The environment of the run's first call, with the time of all jobs. */

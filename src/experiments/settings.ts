@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEMO_MODEL_DIR } from '../generate';
 import { NetssmError } from '../util';
-import { dataFingerprint, defaultData } from './data';
+import { dataFingerprint, dataFolder, defaultData } from './data';
 import type { Experiment, ExperimentOptions, RunConfig } from './experiment';
 
 export interface SettingsRequest {
@@ -28,9 +28,9 @@ export function resolveRunConfig(experiment: Experiment, request: SettingsReques
   const options = { ...experiment.options, ...(fast ? experiment.fast : {}), ...given };
   checkOptions(experiment, given);
   experiment.check?.(options);
-  if (data !== 'testbed' && !existsSync(data))
+  if (data !== 'testbed' && !existsSync(dataFolder(data)))
     throw new NetssmError('data_missing', `${data} does not exist`, {
-      hint: 'Name a packed set (docs/testbed.md), or a folder whose subfolders are labels.',
+      hint: 'Name testbed, bundled, a packed set (docs/testbed.md), or a folder whose subfolders are labels.',
       exitCode: 2,
     });
   return {

@@ -154,7 +154,7 @@ function curveTable(results: readonly MixingResult[]): ResultTable {
   return {
     id: 'mixing-rates',
     title: 'Accuracy by mixing rate',
-    reproduces: ['fig2', 'appFig1'],
+    reproduces: [],
     columns: [
       ...['features', 'task', 'classifier', 'source', 'rate'].map((title) => column.name(title)),
       column.ours('seeds'),

@@ -153,7 +153,7 @@ function fieldsByClass(measured: Measured, { judged, prefix }: TableOptions): Re
   return {
     id: `${prefix}fields-by-class`,
     title: 'Header fields by class',
-    reproduces: ['tab2'],
+    reproduces: [],
     columns: [
       column.name('field'),
       column.name('class'),

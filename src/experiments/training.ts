@@ -68,7 +68,10 @@ export function variantConfig(
   const model = validateConfig({ ...modelSettings, vocab_size: vocabulary });
   const { batchSize, contextLen, accumulate } = draft;
   const tokens = batchSize * contextLen * accumulate;
-  const { trainingOperationsPerToken } = describeModel(model, { B: batchSize, L: draft.chunkLen ?? contextLen });
+  const { trainingOperationsPerToken } = describeModel(model, {
+    B: batchSize,
+    L: draft.chunkLen ?? contextLen,
+  });
   const operationsPerStep = trainingOperationsPerToken * tokens;
   const steps = Math.max(2, Math.floor((settings.teraOperations * 1e12) / operationsPerStep));
   const train = validateTrainConfig(

@@ -31,7 +31,7 @@ export const registerExperiment: Register = (program, finish) => {
     .option('--fast', 'the same shape, small enough for a few minutes')
     .option(
       '--data <dir>',
-      'packed set, or folder whose subfolders are labels (default: testbed, or the bundled captures)',
+      'testbed, bundled, a packed set, or a folder whose subfolders are labels (default: testbed where it is there, else bundled)',
     )
     .option('--model <dir>', 'model or run folder (default: demo)')
     .option('--out <dir>', 'run folder (default: runs/<name>-<hash of the settings>)')
