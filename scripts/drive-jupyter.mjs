@@ -1,0 +1,262 @@
+/* global fetch */
+// Drives JupyterLab and classic Notebook in headless Chromium as a reader would: opens notebooks, runs all cells,
+// watches bars and charts move, interrupts training, points at figures, and takes pictures at 1280 px.
+// Usage: node scripts/drive-jupyter.mjs [--with lab|notebook] [--out DIR] [NOTEBOOK...]
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Chromium, sleep } from './browser/chromium.mjs';
+import { ADAPTERS } from './browser/jupyter.mjs';
+
+const HELP = `Drives Jupyter in headless Chromium and checks what a reader would see.
+
+  node scripts/drive-jupyter.mjs                      JupyterLab and Notebook, three notebooks
+  node scripts/drive-jupyter.mjs --with lab notebooks/03_bytes_to_tokens.ipynb
+
+Options:
+  --with NAME     only this front end: lab or notebook
+  --out DIR       report.json and pictures (default out/jupyter)
+  --minutes N     how long a notebook may take (default 10)
+
+A cell of training (of 00_quickstart and 06_train_netssm) is made to last an hour, and interrupted once it runs.
+Exits 1 if anything is not as it should be.`;
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    with: { type: 'string' },
+    out: { type: 'string', default: join(root, 'out', 'jupyter') },
+    minutes: { type: 'string', default: '10' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const SECONDS = Number(values.minutes) * 60;
+const notebooks = (
+  positionals.length > 0
+    ? positionals
+    : ['00_quickstart', '03_bytes_to_tokens', '06_train_netssm'].map((name) =>
+        join(root, 'notebooks', `${name}.ipynb`),
+      )
+).map((path) => resolve(path));
+mkdirSync(values.out, { recursive: true });
+
+function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+/** Copies of the notebooks, with training that only an interrupt ends. */
+function workFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'netssm-jupyter-'));
+  for (const path of notebooks) {
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(
+      join(folder, basename(path)),
+      text.replace(/(trainSeconds|maxSeconds): \d[\d_]*/g, '$1: 3600'),
+    );
+  }
+  return folder;
+}
+
+/** Jupyter as `netssm notebook` starts it, with a kernel registered for this run alone. */
+async function startJupyter(name, folder) {
+  const port = await freePort();
+  const argv = [join(root, 'bin', 'netssm.cjs'), 'notebook', folder, '--with', name, '--', '--no-browser'];
+  if (process.getuid?.() === 0) argv.push('--allow-root');
+  argv.push(`--port=${port}`, ...ADAPTERS[name].argv);
+  const data = join(folder, '.jupyter-data');
+  const settings = join(folder, '.jupyter-config');
+  // JupyterLab asks newcomers whether they want news, across the cells.
+  const notifications = join(settings, 'lab', 'user-settings', '@jupyterlab', 'apputils-extension');
+  mkdirSync(notifications, { recursive: true });
+  writeFileSync(
+    join(notifications, 'notification.jupyterlab-settings'),
+    JSON.stringify({ fetchNews: 'false', checkForUpdates: false }),
+  );
+  const child = spawn(process.execPath, argv, {
+    cwd: root,
+    detached: true, // a group of its own, so that kernels end with it
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, NETSSM_FAST: '1', JUPYTER_DATA_DIR: data, JUPYTER_CONFIG_DIR: settings },
+  });
+  let log = '';
+  child.stderr.on('data', (chunk) => (log = (log + chunk).slice(-4000)));
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; tries < 300; tries++) {
+    const answers = await fetch(`${url}/api`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (answers) return { url, stop: () => stop(child) };
+    if (child.exitCode !== null) break;
+    await sleep(400);
+  }
+  stop(child);
+  throw new Error(`${name} did not start:\n${log}`);
+}
+
+function stop(child) {
+  try {
+    process.kill(-child.pid, 'SIGTERM');
+  } catch {
+    // it has ended by itself
+  }
+}
+
+/** One notebook in one front end; throws nothing: what is wrong is in `problems`. */
+async function drive(browser, jupyter, adapter, path) {
+  const name = basename(path, '.ipynb');
+  const report = { frontEnd: adapter.name, notebook: name, problems: [] };
+  const picture = (what) => join(values.out, `${adapter.name}-${name}-${what}.png`);
+  const expect = (holds, problem) => {
+    if (!holds) report.problems.push(problem);
+  };
+  const page = await browser.page({ width: 1280, height: 900 });
+  const started = Date.now();
+  try {
+    await page.goto(`${jupyter.url}${adapter.path(basename(path))}`);
+    await page.until(adapter.ready, 180, 'the notebook is open and its kernel ready');
+    report.kernel = await page.value(adapter.kernel);
+    expect(report.kernel === 'netssm-ts', `opened with the kernel ${report.kernel}`);
+    await page.value(adapter.runAll);
+    const interrupted = await watch(page, adapter, report, picture);
+    report.seconds = Math.round((Date.now() - started) / 1000);
+    const cells = await page.value(adapter.cells);
+    const code = cells.filter((cell) => cell.code);
+    report.cells = code.length;
+    report.executed = code.filter((cell) => cell.count > 0).length;
+    expect(report.executed === code.length, `${report.executed} of ${code.length} cells ran`);
+    const failed = code.filter((cell) => cell.error);
+    expect(failed.length === 0, `cells with errors: ${failed.map((cell) => cell.error).join('; ')}`);
+    if (interrupted) {
+      expect(report.liveStates >= 3, `what training shows changed only ${report.liveStates} times`);
+      const answer = await page.value(
+        adapter.ask('history.steps.length > 0 && Number.isFinite(history.steps.at(-1).lossNats)'),
+      );
+      report.historyKept = answer;
+      expect(answer.includes('true'), `after the interrupt history is ${answer}`);
+    }
+    await look(page, adapter, report, picture, expect);
+  } catch (error) {
+    report.problems.push(error.message);
+    await page.screenshot(picture('problem')).catch(() => {});
+  }
+  const outside = page.requests.filter((url) => /^https?:/.test(url) && !url.startsWith(jupyter.url));
+  report.outside = [...new Set(outside)];
+  await page.value(adapter.shutdown).catch(() => {});
+  return report;
+}
+
+/** Waits until all cells have run. Training is interrupted once it has shown a few states of itself. */
+async function watch(page, adapter, report, picture) {
+  const states = new Set();
+  let interrupted = false;
+  const started = Date.now();
+  for (;;) {
+    const now = await page.value(adapter.state);
+    if (now.live) {
+      states.add(now.live);
+      if (states.size === 3) await page.screenshot(picture('training'));
+      if (!interrupted && states.size >= 6 && /\d/.test(now.live)) {
+        await page.value(adapter.interrupt);
+        interrupted = true;
+        report.interruptedAfterSeconds = Math.round((Date.now() - started) / 1000);
+      }
+    }
+    report.liveStates = states.size;
+    if (now.idle) return interrupted;
+    if (Date.now() - started > SECONDS * 1000) throw new Error(`not done within ${SECONDS} s`);
+    await sleep(now.live ? 250 : 600);
+  }
+}
+
+/** Every output has something to see, nothing sticks out, and figures answer to the mouse. */
+async function look(page, adapter, report, picture, expect) {
+  const figures = await page.value(`document.querySelectorAll('.js-plotly-plot').length`);
+  report.figures = figures;
+  report.hover = 0;
+  for (let i = 0; i < figures; i++) {
+    const spot = `(() => { const f = document.querySelectorAll('.js-plotly-plot')[${i}]; f.scrollIntoView({ block: 'center' });
+      const r = f.querySelector('.plot, .gl-container, .main-svg').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })()`;
+    await page.value(spot);
+    await sleep(400);
+    const [x, y, width, height] = await page.value(spot);
+    let answered = false;
+    for (const [fx, fy] of [0.5, 0.3, 0.7, 0.15, 0.85, 0.42, 0.58].flatMap((a) =>
+      [0.5, 0.75, 0.25, 0.9].map((b) => [a, b]),
+    )) {
+      await page.mouse(x + width * fx, y + height * fy);
+      await sleep(60);
+      answered = await page.value(
+        `document.querySelectorAll('.js-plotly-plot')[${i}].querySelectorAll('.hoverlayer > *').length > 0`,
+      );
+      if (answered) break;
+    }
+    if (answered) report.hover++;
+    await page.screenshot(picture(`figure-${i + 1}`));
+  }
+  expect(
+    report.hover === figures,
+    `${figures - report.hover} of ${figures} figures do not answer to the mouse`,
+  );
+  const seen = await page.value(adapter.outputs);
+  report.outputs = seen.length;
+  expect(
+    seen.every((output) => output.height > 4),
+    `${seen.filter((output) => output.height <= 4).length} outputs are blank`,
+  );
+  const wide = seen.filter((output) => output.overflow > 2);
+  expect(wide.length === 0, `outputs wider than the page: ${wide.map((o) => o.text).join(' | ')}`);
+  await page.value(adapter.top);
+  await sleep(500);
+  await page.screenshot(picture('top'));
+  const steps = await page.value(adapter.pages);
+  for (let i = 1; i <= Math.min(steps, 12); i++) {
+    await page.value(adapter.scroll(i));
+    await sleep(400);
+    await page.screenshot(picture(`page-${String(i).padStart(2, '0')}`));
+  }
+}
+
+const names = values.with === undefined ? Object.keys(ADAPTERS) : [values.with];
+const reports = [];
+const browser = new Chromium();
+try {
+  for (const name of names) {
+    const folder = workFolder();
+    const jupyter = await startJupyter(name, folder);
+    try {
+      for (const path of notebooks) {
+        const report = await drive(browser, jupyter, ADAPTERS[name], path);
+        reports.push(report);
+        const what = report.problems.length === 0 ? 'ok' : report.problems.join('; ');
+        console.log(
+          `${name} ${report.notebook}: ${report.executed ?? 0}/${report.cells ?? '?'} cells, ` +
+            `${report.liveStates ?? 0} live states, ${report.hover ?? 0}/${report.figures ?? 0} figures answer, ${report.seconds ?? '?'} s: ${what}`,
+        );
+      }
+    } finally {
+      jupyter.stop();
+      await sleep(1000);
+      cpSync(folder, join(values.out, name), { recursive: true, filter: (file) => !/\.jupyter-/.test(file) });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+} finally {
+  await browser.close();
+  writeFileSync(join(values.out, 'report.json'), `${JSON.stringify(reports, null, 2)}\n`);
+}
+process.exitCode = reports.some((report) => report.problems.length > 0) ? 1 : 0;
