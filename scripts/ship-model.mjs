@@ -1,19 +1,28 @@
-// Makes data/models/demo: tokenise data/captures, train with configs/demo.json (under an hour on one core with the
-// native engine; Ctrl-C and the same command go on), judge on every token of the test captures, export.
-//   node scripts/demo-model.mjs [--data out/demo-model/tokens] [--run runs/demo] [--out data/models/demo]
+// Makes a model of data/models: tokenise captures, train with a config (under an hour on one core with the native
+// engine; Ctrl-C and the same command go on), judge on every token of the test captures, export.
+//   node scripts/ship-model.mjs demo                   data/captures,     configs/demo.json,    data/models/demo
+//   node scripts/ship-model.mjs testbed                data/testbed/set,  configs/testbed.json, data/models/testbed
+//     --captures DIR --config FILE --data DIR (tokens) --run DIR --out DIR
 import { copyFileSync, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, root } from './ensure.mjs';
 
-const { values: args } = parseArgs({
-  options: {
-    data: { type: 'string', default: join(root, 'out', 'demo-model', 'tokens') },
-    run: { type: 'string', default: join(root, 'runs', 'demo') },
-    out: { type: 'string', default: join(root, 'data', 'models', 'demo') },
-  },
+const text = { type: 'string' };
+const { values, positionals } = parseArgs({
+  options: { captures: text, config: text, data: text, run: text, out: text },
+  allowPositionals: true,
 });
+const [name = 'demo'] = positionals;
+const args = {
+  captures: name === 'testbed' ? 'data/testbed/set' : 'data/captures',
+  config: join('configs', `${name}.json`),
+  data: join(root, 'out', 'models', name, 'tokens'),
+  run: join(root, 'runs', name),
+  out: join(root, 'data', 'models', name),
+  ...values,
+};
 
 ensureBuilt();
 process.chdir(root);
@@ -26,7 +35,7 @@ const step = async (...words) => {
 };
 
 if (!existsSync(join(args.data, 'meta.json'))) {
-  await step('tokenize', 'data/captures', '--out', args.data);
+  await step('tokenize', args.captures, '--out', args.data);
 }
 const resume = existsSync(join(args.run, 'checkpoint')) ? ['--resume'] : [];
 await step(
@@ -36,7 +45,7 @@ await step(
   '--out',
   args.run,
   '--config',
-  'configs/demo.json',
+  args.config,
   '--seed',
   '1',
   ...resume,
