@@ -105,7 +105,7 @@ describe('the list of experiments', () => {
 });
 
 describe('floors', () => {
-  test('real traffic beside the rivals, class by class; the same again', async () => {
+  test('real traffic beside the rivals, class by class', async () => {
     const out = join(temporaryFolder(), 'run');
     const metrics = await tiny('floors', out);
     expect(table(metrics, 'header-by-class').rows.map(([label]) => label)).toEqual(['dns', 'ssh', 'macro']);
@@ -117,8 +117,6 @@ describe('floors', () => {
     expect(cell(metrics, 'connections', real, 'held-out real')).toBe(100);
     expect(cell(metrics, 'forbidden', ([source]) => source === 'reference', 'all')).toBe(0);
     expect(cell(metrics, 'memorisation-by-class', ([label]) => label === 'ssh', 'identical, real')).toBe(0);
-    const again = await tiny('floors', join(temporaryFolder(), 'again'));
-    expect(again.tables).toEqual(metrics.tables);
   });
 });
 
@@ -185,7 +183,7 @@ describe('mixing-rate', () => {
 });
 
 describe('length', () => {
-  test('slices of equal length, from traces of the length asked for', async () => {
+  test('slices of equal length, from traces of the length asked for; the same again', async () => {
     const options = { traces: 2, packets: 60, slice: 20, realSessions: 2 };
     const metrics = await tiny('length', join(temporaryFolder(), 'run'), options);
     const { rows, columns } = table(metrics, 'length');
@@ -197,5 +195,7 @@ describe('length', () => {
       expect(row[column('decoded at first try')]).toBeGreaterThan(0.5);
     }
     expect(table(metrics, 'flatness').rows).toHaveLength(5);
+    const again = await tiny('length', join(temporaryFolder(), 'again'), options);
+    expect(again).toEqual(metrics);
   });
 });
