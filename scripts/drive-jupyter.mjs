@@ -169,7 +169,10 @@ async function watch(page, adapter, report, picture) {
     const now = await page.value(adapter.state);
     if (now.live) {
       states.add(now.live);
-      if (states.size === 3) await page.screenshot(picture('training'));
+      if (states.size === 3) {
+        await page.value(`[...document.querySelectorAll('progress')].at(-1).scrollIntoView()`);
+        await page.screenshot(picture('training'));
+      }
       if (!interrupted && states.size >= 6 && /\d/.test(now.live)) {
         await page.value(adapter.interrupt);
         interrupted = true;

@@ -83,6 +83,7 @@ export function loadTslab(): {
   extendRequire();
   correctCells();
   showValues();
+  stayBusy();
   const { startKernel } = requireHere('tslab/dist/main');
   return {
     startKernel,
@@ -183,6 +184,30 @@ function showValues(): void {
         else output.log(...values);
       },
     });
+}
+
+/**
+ * A front end sends all cells at once, and asks for other things while they run. tslab reports "idle" after each
+ * answer, also while a cell goes on: as long as one does, "busy" is said again.
+ */
+function stayBusy(): void {
+  interface Message {
+    header: { msg_type: string };
+  }
+  type Publish = (this: unknown, status: 'busy' | 'idle', parent: Message) => void;
+  const { ZmqServer } = requireHere('tslab/dist/jupyter') as {
+    ZmqServer: { prototype: { publishStatus: Publish } };
+  };
+  const { publishStatus } = ZmqServer.prototype;
+  const running = new Set<Message>();
+  ZmqServer.prototype.publishStatus = function (status, parent) {
+    publishStatus.call(this, status, parent);
+    if (status === 'busy' && parent.header.msg_type === 'execute_request') running.add(parent);
+    if (status === 'busy') return;
+    running.delete(parent);
+    const [first] = running;
+    if (first) publishStatus.call(this, 'busy', first);
+  };
 }
 
 /** Run time: a package that the notebook's folder does not have is required from this project. */

@@ -65,6 +65,19 @@ describe.skipIf(!built)('the kernel (needs dist/: npm run build)', () => {
     expect((await kernel.execute('console.log(kept + 2)')).text).toContain('43');
   });
 
+  test('says busy as long as a cell runs, whatever else is asked meanwhile', async () => {
+    const both = [
+      kernel.execute('1'),
+      kernel.execute('await new Promise((r) => setTimeout(r, 800)); console.log("done")'),
+    ];
+    await both[0];
+    await kernel.request('kernel_info_request', {});
+    await settled();
+    expect(kernel.status).toBe('busy');
+    expect((await both[1]).text).toBe('done\n');
+    expect(kernel.status).toBe('idle');
+  });
+
   test('completes names of the library and members of values', async () => {
     const declared = await kernel.execute(
       'import { Rng, formatDuration } from "netssm/util"; const rng = new Rng(1);',

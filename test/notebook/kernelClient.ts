@@ -28,6 +28,8 @@ export class KernelClient {
   private readonly shell = new Dealer();
   private readonly iopub = new Subscriber();
   private readonly waiting = new Map<string, (reply: Message) => void>();
+  /** What the front end's indicator would say. */
+  status = '';
   private readonly listeners = new Set<(message: Message) => void>();
 
   private constructor(readonly process: ChildProcess) {}
@@ -79,7 +81,10 @@ export class KernelClient {
         content,
       };
       if (socket === this.shell) this.waiting.get(message.parent)?.(message);
-      else for (const listener of this.listeners) listener(message);
+      else {
+        if (message.msg_type === 'status') this.status = message.content.execution_state as string;
+        for (const listener of this.listeners) listener(message);
+      }
     }
   }
 
