@@ -58,7 +58,10 @@ function flat(value: object, prefix = ''): Record<string, string> {
     ...Object.entries(value).map(([key, inner]) =>
       typeof inner === 'object' && inner !== null
         ? flat(inner as object, `${prefix}${key}.`)
-        : { [`${prefix}${key}`]: String(inner) },
+        : {
+            [`${prefix}${key}`]:
+              typeof inner === 'number' ? String(Number(inner.toPrecision(12))) : String(inner),
+          },
     ),
   ) as Record<string, string>;
 }

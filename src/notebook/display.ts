@@ -99,16 +99,16 @@ export function tableBundle(
         `<tr>${columns.map((c, i) => `<td style="text-align:${align[i]}">${escapeHtml(cell(row[c]))}</td>`).join('')}</tr>`,
     )
     .join('');
-  const title = caption
-    ? `<caption style="caption-side:top;text-align:left">${escapeHtml(caption)}</caption>`
-    : '';
+  const title = caption ? `<div style="max-width:70em;margin-bottom:.2em">${escapeHtml(caption)}</div>` : '';
+  // Not a caption element: that is as narrow as the table.
+  const label = caption ? ` aria-label="${escapeHtml(caption)}"` : '';
   const text = textTable(
     columns,
     rows.map((row) => columns.map((c) => cell(row[c]))),
     align,
   );
   return {
-    'text/html': `<div style="overflow-x:auto"><table style="border-collapse:collapse">${title}<thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
+    'text/html': `<div style="overflow-x:auto">${title}<table style="border-collapse:collapse"${label}><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
     'text/plain': caption ? `${caption}\n${text}` : text,
   };
 }

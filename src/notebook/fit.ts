@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { fit as train, type FitOptions, type History } from '../train';
 import { tokenFieldsOf } from '../viz';
 import { LiveTraining } from './liveTraining';
@@ -5,7 +6,7 @@ import { samplePackets } from './samplePackets';
 
 /** What {@link fit} takes: all that `netssm/train`'s takes, and what to show. */
 export interface LiveFitOptions extends FitOptions {
-  /** Above the chart. Default: the run folder. */
+  /** Above the chart. Default: the run folder's name. */
   title?: string;
   /** Packets drawn and shown at each evaluation; 0: none. Default 3. */
   samplePackets?: number;
@@ -25,7 +26,12 @@ export interface LiveFitOptions extends FitOptions {
  * const history = await fit({ run: 'runs/a', data: 'out/tokens', engine, config: { steps: 500 } });
  */
 export async function fit(options: LiveFitOptions): Promise<History> {
-  const { title = `training ${options.run}`, samplePackets: packets = 3, sampleLabel, ...rest } = options;
+  const {
+    title = `training ${basename(options.run)}`,
+    samplePackets: packets = 3,
+    sampleLabel,
+    ...rest
+  } = options;
   const live = new LiveTraining(title);
   const { tf } = options.engine;
   let evaluations = 0;

@@ -4,6 +4,7 @@ export * from './display';
 export * from './download';
 export * from './figure';
 export * from './fit';
+export * from './generationStudies';
 export * from './ipynb';
 export * from './jupyter';
 export * from './kernelSpec';

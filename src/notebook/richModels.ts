@@ -35,7 +35,7 @@ export function modelBundle(config: MambaConfig, at: { B?: number; L?: number } 
     const layer = first.filter(({ name }) => /layers\.0\./.test(name));
     const own = layer.reduce((sum, { parameters }) => sum + parameters, 0);
     const more = {
-      tensor: `layers 1 to ${config.n_layer - 1}`,
+      tensor: config.n_layer === 2 ? 'layer 1' : `layers 1 to ${config.n_layer - 1}`,
       shape: 'as layer 0',
       parameters: number(own * (config.n_layer - 1)),
     };

@@ -45,6 +45,15 @@ interface Shape {
   line?: { color?: string };
 }
 
+interface Annotation {
+  xref?: string;
+  yref?: string;
+  x?: number;
+  y?: number;
+  text?: unknown;
+  xanchor?: string;
+}
+
 const WIDTH = 640;
 const HEIGHT = 360;
 const HEAD = 34;
@@ -105,9 +114,22 @@ export function staticSvg(
         ? ''
         : `<g transform="rotate(-90 14 ${height / 2})">${svgText(14, height / 2, axisTitle('yaxis'), 'middle')}</g>`,
       ...bodies,
+      ...notes(layout, height),
       names.marks,
     ].join(''),
   );
+}
+
+/** Annotations that stand somewhere on the paper, such as the names of panels; those at data points are plotly's. */
+function notes(layout: Record<string, unknown>, height: number): string[] {
+  const all = Array.isArray(layout.annotations) ? (layout.annotations as Annotation[]) : [];
+  return all
+    .filter(({ xref, yref }) => xref === 'paper' && yref === 'paper')
+    .map(({ x = 0, y = 0, text, xanchor }) => {
+      const anchor = xanchor === 'right' ? 'end' : xanchor === 'left' ? 'start' : 'middle';
+      const down = HEAD + (1 - y) * (height - HEAD - 40);
+      return svgText(64 + x * (WIDTH - 80), down, titleOf(text), anchor);
+    });
 }
 
 /** What stands for a figure that cannot be drawn without plotly: never an empty place. */

@@ -86,7 +86,7 @@ class PacketStream {
     if (trace >= traces) return;
     let own = this.lines.get(trace);
     if (!own) this.lines.set(trace, (own = []));
-    const text = summarize(decodeFrame(frame));
+    const text = summarize(decodeFrame(frame)).replace(/, options \[[^\]]*\]/, '');
     own.push({ prompt, seconds: (frame.tsMicros - this.first.get(trace)!) / 1e6, text });
     if (own.length > rows) own.shift();
     if (this.terminal && trace === 0) console.log(`${prompt ? 'prompt' : 'drawn '} ${text}`);
@@ -139,7 +139,7 @@ class PacketStream {
     const from = count - lines.length;
     const rows = lines.map(({ prompt, seconds, text }, i) => {
       const mark = prompt ? '<i title="given, not drawn">prompt</i>' : String(from + i);
-      return `<tr><td style="text-align:right;padding:0 .8em;opacity:.7">${mark}</td><td style="text-align:right;padding-right:.8em">${seconds.toFixed(4)} s</td><td style="text-align:left">${escapeHtml(text)}</td></tr>`;
+      return `<tr><td style="text-align:right;padding:0 .8em;opacity:.7">${mark}</td><td style="text-align:right;padding-right:.8em;white-space:nowrap">${seconds.toFixed(4)} s</td><td style="text-align:left">${escapeHtml(text)}</td></tr>`;
     });
     const head = many
       ? `<div style="margin-top:.4em">trace ${trace}, ${count.toLocaleString('en')} packets</div>`

@@ -14,6 +14,8 @@ import {
 
 /** The part of a history that is drawn; `fit` returns it, and grows it while it runs. */
 export interface TrainingProgress {
+  /** Set when the run is over: then no evaluation is to be waited for. */
+  ended?: string;
   steps: readonly { step: number; lossNats: number; tokens: number }[];
   evals: readonly {
     step: number;
@@ -71,7 +73,7 @@ function lossPanel({ steps, evals }: TrainingProgress): string {
   const drawn = (points: Point[]): Point[] => points.map(([x, y]) => [scales.x(x), scales.y(y)]);
   return (
     svgText(area.left, 16, 'loss, nats a token', 'start', 'font-weight="600"') +
-    legend(area.left + 112, [
+    legend(area.left + 134, [
       ['training', COLORS.blue, ''],
       ['validation', COLORS.vermilion, DASHES[1]],
     ]) +
@@ -85,11 +87,11 @@ function lossPanel({ steps, evals }: TrainingProgress): string {
   );
 }
 
-function labelPanel({ steps, evals }: TrainingProgress): string {
+function labelPanel({ steps, evals, ended }: TrainingProgress): string {
   const area = { left: 440, right: 610 };
   const head = svgText(area.left, 16, 'validation by label', 'start', 'font-weight="600"');
   const latest = evals.at(-1);
-  if (!latest) return head + svgText(area.left, 60, 'after the first evaluation');
+  if (!latest) return head + svgText(area.left, 60, waiting(ended));
   const at = tokenCounter(steps);
   const names = Object.keys(latest.perLabel)
     .sort((a, b) => latest.perLabel[b].tokens - latest.perLabel[a].tokens)
@@ -123,12 +125,11 @@ function labelPanel({ steps, evals }: TrainingProgress): string {
 }
 
 /** Which fields the loss is made of: mean loss times share of the tokens, so that the bars add up to the whole. */
-function fieldPanel({ evals }: TrainingProgress): string {
+function fieldPanel({ evals, ended }: TrainingProgress): string {
   const area = { left: 800, right: 862 };
   const head = svgText(690, 16, 'validation by field', 'start', 'font-weight="600"');
   const perField = evals.at(-1)?.perField;
-  if (!perField)
-    return head + svgText(690, 60, evals.length ? 'fields were not named' : 'after the first evaluation');
+  if (!perField) return head + svgText(690, 60, evals.length ? 'fields were not named' : waiting(ended));
   const rows = fieldShares(perField);
   const rest = rows.slice(FIELDS).reduce((sum, row) => sum + row.share, 0);
   const others = rows.length - FIELDS;
@@ -155,6 +156,9 @@ function fieldPanel({ evals }: TrainingProgress): string {
       : '')
   );
 }
+
+const waiting = (ended?: string): string =>
+  ended ? 'no evaluation in this run' : 'after the first evaluation';
 
 /** Each field's part of the loss per token, largest first; the parts add up to the loss. */
 export function fieldShares(
