@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEMO_MODEL_DIR } from '../generate';
+import { modelFolder } from '../generate';
 import { NetssmError } from '../util';
 import { dataFingerprint, dataFolder, defaultData } from './data';
 import type { Experiment, ExperimentOptions, RunConfig } from './experiment';
@@ -89,11 +89,11 @@ function kindOf(value: unknown): string {
 
 /** A hash of a model folder's weights. @throws NetssmError `model_missing`. */
 export function modelFingerprint(model: string): string {
-  const dir = model === 'demo' && !existsSync('demo') ? DEMO_MODEL_DIR : model;
+  const dir = modelFolder(model);
   const weights = join(dir, 'model.safetensors');
   if (!existsSync(weights)) {
     throw new NetssmError('model_missing', `there is no model in ${dir}`, {
-      hint: 'Name a run folder of `netssm train`, a model folder, or demo.',
+      hint: 'Name a run folder of `netssm train`, a model folder, or a shipped model: demo, testbed.',
       exitCode: 2,
     });
   }

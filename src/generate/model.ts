@@ -45,25 +45,36 @@ export interface LoadOptions {
   weights?: WeightFormat;
 }
 
-/** Where the model that ships with the package is. */
+const MODEL_HINT = 'Name a run folder of `netssm train`, a model folder, or a shipped model: demo, testbed.';
+
+/** Names of the models that ship with the package. */
+export const SHIPPED_MODELS = ['demo', 'testbed'] as const;
+
+/** Where the model that the demo shows is. */
 export const DEMO_MODEL_DIR = join(projectRoot, 'data', 'models', 'demo');
+
+/** The folder of a shipped model, or the path itself; a folder of the same name where the program runs goes first. */
+export function modelFolder(nameOrDir: string): string {
+  const shipped = SHIPPED_MODELS.some((name) => name === nameOrDir) && !existsSync(nameOrDir);
+  return shipped ? join(projectRoot, 'data', 'models', nameOrDir) : nameOrDir;
+}
 
 /**
  * Opens a model folder or a run folder (config.json, model.safetensors, tokenizer.json, netssm.json, timing.json);
- * `demo` is the one that ships with the package.
+ * `demo` and `testbed` ship with the package.
  *
  * @throws NetssmError `model_missing`, `model_incomplete` naming the files, `vocab_mismatch`, and what the files' own
  *   readers throw (`config_invalid`, `safetensors_invalid`, `weights_mismatch`, `tokenizer_unusable` ...);
  *   `native_...` where the native decoder is asked for by name and cannot be had.
  */
 export async function loadModel(nameOrDir: string, options: LoadOptions = {}): Promise<LoadedModel> {
-  const dir = nameOrDir === 'demo' && !existsSync('demo') ? DEMO_MODEL_DIR : nameOrDir;
+  const dir = modelFolder(nameOrDir);
   if (!existsSync(dir)) {
     throw new NetssmError('model_missing', `there is no model in ${dir}`, {
       hint:
-        nameOrDir === 'demo'
-          ? 'This checkout ships no demo model; train one with: netssm train --data DATASET --out RUN'
-          : 'Name a run folder of `netssm train`, a model folder, or demo.',
+        dir !== nameOrDir
+          ? `This checkout ships no ${nameOrDir} model; make it with: node scripts/ship-model.mjs ${nameOrDir}`
+          : MODEL_HINT,
       exitCode: 2,
     });
   }
@@ -73,7 +84,7 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
     throw new NetssmError('model_incomplete', `${dir} lacks ${missing.join(', ')}`, {
       hint: missing.includes('model.safetensors')
         ? 'A run writes its weights with its first checkpoint. Train on, or name another folder.'
-        : 'Name a run folder of `netssm train`, a model folder, or demo.',
+        : MODEL_HINT,
       exitCode: 2,
     });
   }

@@ -35,7 +35,7 @@ export const registerGenerate: Register = (program, finish) => {
     'netssm generate --model runs/first --label mqtt --count 10 --temperature 0.8 --top-p 0.95 --out out/mqtt',
     'netssm generate --model demo --label web --prompt real.pcap --prompt-packets 1 --out out/continued',
   ])
-    .option('--model <dir>', 'model or run folder; `demo` is the one that ships with netssm', 'demo')
+    .option('--model <dir>', 'model or run folder; `demo` and `testbed` ship with netssm', 'demo')
     .option('--label <name>', 'what kind of traffic (default: every label of the model)')
     .option('--packets <n>', 'packets a capture (the model may end earlier)', positiveWhole)
     .option('--tokens <n>', 'tokens a capture at most', positiveWhole)
