@@ -91,7 +91,7 @@ const TINY: Partial<VariantSettings> = {
   trainSessions: 4,
   testSessions: 2,
   rivalPackets: 100,
-  teraOperations: 0.004,
+  teraOperations: 0.02,
   lossPackets: 30,
 };
 
