@@ -46,6 +46,8 @@ const CHUNK_BYTES = 1 << 30;
 const [SHORTEST_CHUNK, LONGEST_CHUNK] = [16, 4096];
 /** Freed buffers wait for others of the same size: measured 1.15 to 1.35 times what is live (docs/training.md). */
 const POOL_SLACK = 1.3;
+/** Engines that compute on the master weights themselves. */
+const SHARING: readonly Engine['name'][] = ['native', 'cpu'];
 /** The address space of WebAssembly. */
 const WASM_BYTES = 2 ** 31;
 
@@ -93,7 +95,7 @@ function probe(tf: TF, config: MambaConfig, params: Params, L: number): number {
 export function estimateMemory(
   engine: Engine,
   config: MambaConfig,
-  rows: Pick<TrainConfig, 'batchSize' | 'contextLen'>,
+  rows: Pick<TrainConfig, 'batchSize' | 'contextLen' | 'accumulate'>,
   chunkLen: number,
   perToken: number,
   processBytes = process.memoryUsage().rss,
@@ -110,8 +112,11 @@ export function estimateMemory(
       : 1;
   const parts = {
     process: processBytes,
-    // Masters, moments, summed gradients; on the engine the weights, and gradients of one chunk or of two.
-    weights: 4 * parameters * (chunks > 1 ? 7 : 6),
+    // Masters, moments and gradients; sums over chunks and over batches; engines with memory of their own copy the weights.
+    weights:
+      4 *
+      parameters *
+      (4 + (chunks > 1 ? 1 : 0) + (rows.accumulate > 1 ? 1 : 0) + (SHARING.includes(engine.name) ? 0 : 1)),
     activations: POOL_SLACK * B * Math.min(chunkLen, L) * perToken * sweeps,
     boundaries: 4 * B * (chunks - 1) * config.n_layer * (size(conv) + size(ssm)),
     rows: 64 * B * L,
