@@ -1,4 +1,4 @@
-import { alignCounts, countDistances, jensenShannonDivergence, mean, type Counts } from '../stats';
+import { addCounts, alignCounts, countDistances, jensenShannonDivergence, mean, type Counts } from '../stats';
 import { locateHeaders } from '../packets/locate';
 import { Rng } from '../util';
 import { flagNames } from './fields';
@@ -72,48 +72,45 @@ export function attributeRows(
   reference: readonly Trace[],
   training: readonly Trace[],
 ): AttributeRow[] {
-  const pairs = pairTraces(traces, reference, training).map((pair) => ({ pair, sides: sidesOf(pair) }));
+  const pairs = pairTraces(traces, reference, training).map((pair): CountedPair => {
+    const [real, other] = sidesOf(pair).map(countSide);
+    return { label: pair.other.label, twins: pair.twins, real, other };
+  });
+  if (pairs.length === 0) return [];
+  const labels = labelsIn(traces, reference);
+  const ofLabel = (label: string): CountedPair[] => pairs.filter((pair) => pair.label === label);
   const rows: AttributeRow[] = [];
-  const twins = (group: typeof pairs): number => group.filter(({ pair }) => pair.twins).length;
-  const add = (
-    label: string,
-    definition: AttributeDefinition,
-    group: readonly (readonly [Values, Values])[],
-    known: number,
-  ): void => {
-    const all = ATTRIBUTES.map(({ name, paper }) => ({ name, paper, value: meanMeasure(group, name) }));
-    const five = all.filter(({ paper }) => paper).map(({ value }) => value);
-    const shared = { source, label, definition, n: group.length, twins: known };
+  const add = (label: string, definition: AttributeDefinition, group: CountedPair[]): void => {
+    const pooled = definition.startsWith('pooled');
+    const units = pooled
+      ? labels.map(ofLabel).filter((unit) => unit.length > 0)
+      : group.map((pair) => [pair]);
+    const compared = units.map((unit) => [
+      valuesOf(
+        unit.map(({ real }) => real),
+        definition,
+      ),
+      valuesOf(
+        unit.map(({ other }) => other),
+        definition,
+      ),
+    ]);
+    const twins = pooled ? 0 : group.filter((pair) => pair.twins).length;
+    const shared = { source, label, definition, n: compared.length, twins };
+    const all = ATTRIBUTES.map(({ name, paper }) => ({
+      name,
+      paper,
+      value: averageMeasures(compared.flatMap(([a, b]) => measure(a[name], b[name]) ?? [])),
+    }));
     for (const { name, value } of all) rows.push({ ...shared, attribute: name, ...value });
+    const five = all.filter(({ paper }) => paper).map(({ value }) => value);
     rows.push({ ...shared, attribute: 'avg', ...averageMeasures(five) });
   };
-  const counted = (definition: AttributeDefinition, group: typeof pairs): (readonly [Values, Values])[] =>
-    group.map(
-      ({ sides: [real, other] }) => [valuesOf(real, definition), valuesOf(other, definition)] as const,
-    );
-  const labels = labelsIn(traces, reference);
   for (const label of labels) {
-    const group = pairs.filter(({ pair }) => pair.other.label === label);
-    if (group.length > 0) add(label, 'twins', counted('twins', group), twins(group));
+    const group = ofLabel(label);
+    if (group.length > 0) add(label, 'twins', group);
   }
-  if (pairs.length === 0) return rows;
-  for (const { name } of ATTRIBUTE_DEFINITIONS) {
-    if (!name.startsWith('pooled')) {
-      add('all', name, counted(name, pairs), twins(pairs));
-      continue;
-    }
-    const pooled = labels.flatMap((label) => {
-      const group = pairs.filter(({ pair }) => pair.other.label === label);
-      if (group.length === 0) return [];
-      const side = (k: 0 | 1): Values =>
-        valuesOf(
-          group.flatMap(({ sides }) => [...sides[k]]),
-          name,
-        );
-      return [[side(0), side(1)] as const];
-    });
-    add('all', name, pooled, 0);
-  }
+  for (const { name } of ATTRIBUTE_DEFINITIONS) add('all', name, pairs);
   return rows;
 }
 
@@ -147,41 +144,64 @@ function sidesOf({ real, other, skip }: TracePair): [readonly TracePacket[], rea
   return [real.packets.slice(skip, skip + n), other.packets.slice(0, n)];
 }
 
-function valuesOf(packets: readonly TracePacket[], definition: AttributeDefinition): Values {
-  const values = Object.fromEntries(ATTRIBUTES.map(({ name }) => [name, new Map()])) as Values;
+/** Values of one side of a pair: every packet counted, and every five-tuple once. */
+interface Side {
+  packets: Values;
+  flows: Values;
+}
+
+interface CountedPair {
+  label: string;
+  twins: boolean;
+  real: Side;
+  other: Side;
+}
+
+function noValues(): Values {
+  return Object.fromEntries(ATTRIBUTES.map(({ name }) => [name, new Map()])) as Values;
+}
+
+function countSide(packets: readonly TracePacket[]): Side {
+  const side: Side = { packets: noValues(), flows: noValues() };
   const flows = new Set<string>();
   for (const { data, linkType } of packets) {
     const at = locateHeaders(data, linkType);
     if (!at.ok || data.length < at.ipEnd + 4) continue;
     const [from, size] = at.ipVersion === 4 ? [at.linkEnd + 12, 4] : [at.linkEnd + 8, 16];
-    const ends = Buffer.from(data.buffer, data.byteOffset, data.length).toString(
-      'latin1',
-      from,
-      from + 2 * size,
-    );
-    const sourcePort = (data[at.ipEnd] << 8) | data[at.ipEnd + 1];
-    const destinationPort = (data[at.ipEnd + 2] << 8) | data[at.ipEnd + 3];
-    if (definition === 'twins-flows') {
-      const flow = `${at.transport}${ends}${sourcePort}:${destinationPort}`;
-      if (flows.has(flow)) continue;
-      flows.add(flow);
-    }
-    count(values.SA, ends.slice(0, size));
-    count(values.DA, ends.slice(size));
-    count(values.SP, sourcePort);
-    count(values.DP, destinationPort);
-    count(values.PR, at.transport);
-    count(values.LEN, at.ipTotalLength);
-    count(values.TTL, data[at.linkEnd + (at.ipVersion === 4 ? 8 : 7)]);
-    if (at.transport === 'tcp' && data.length >= at.ipEnd + 16) {
-      count(values.FLAGS, flagNames(data[at.ipEnd + 13]));
-      count(values.WIN, (data[at.ipEnd + 14] << 8) | data[at.ipEnd + 15]);
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
+    const ends = bytes.toString('latin1', from, from + 2 * size);
+    const ports = [bytes.readUInt16BE(at.ipEnd), bytes.readUInt16BE(at.ipEnd + 2)];
+    const flow = `${at.transport}${ends}${ports.join(':')}`;
+    const sides = flows.has(flow) ? [side.packets] : [side.packets, side.flows];
+    flows.add(flow);
+    for (const values of sides) {
+      count(values.SA, ends.slice(0, size));
+      count(values.DA, ends.slice(size));
+      count(values.SP, ports[0]);
+      count(values.DP, ports[1]);
+      count(values.PR, at.transport);
+      count(values.LEN, at.ipTotalLength);
+      count(values.TTL, data[at.linkEnd + (at.ipVersion === 4 ? 8 : 7)]);
+      if (at.transport === 'tcp' && data.length >= at.ipEnd + 16) {
+        count(values.FLAGS, flagNames(data[at.ipEnd + 13]));
+        count(values.WIN, bytes.readUInt16BE(at.ipEnd + 14));
+      }
     }
   }
-  if (!definition.endsWith('ranked')) return values;
+  return side;
+}
+
+/** What a definition compares, of one trace or of several as one. */
+function valuesOf(sides: readonly Side[], definition: AttributeDefinition): Values {
+  const parts = sides.map(({ packets, flows }) => (definition === 'twins-flows' ? flows : packets));
+  if (parts.length === 1 && !definition.endsWith('ranked')) return parts[0];
+  const values = noValues();
   for (const { name } of ATTRIBUTES) {
-    const sorted = [...values[name].values()].sort((a, b) => b - a);
-    values[name] = new Map(sorted.map((n, rank) => [rank, n]));
+    const sum = addCounts(parts.map((part) => part[name]));
+    if (definition.endsWith('ranked')) {
+      const sorted = [...sum.values()].sort((a, b) => b - a);
+      values[name] = new Map(sorted.map((n, rank) => [rank, n]));
+    } else values[name] = sum;
   }
   return values;
 }
@@ -199,10 +219,6 @@ function measure(a: Counts, b: Counts): Measure | null {
     ...countDistances(a, b),
     jsDivergence: jensenShannonDivergence(...alignCounts(a, b), 2),
   };
-}
-
-function meanMeasure(group: readonly (readonly [Values, Values])[], name: AttributeName): Measure {
-  return averageMeasures(group.flatMap(([a, b]) => measure(a[name], b[name]) ?? []));
 }
 
 function averageMeasures(all: readonly Measure[]): Measure {

@@ -38,7 +38,7 @@ const PARTS: Record<Exclude<HeaderDefinition, 'bits'>, [number, number][]> = {
   row: [[0, BITS]],
 };
 /** Packets of a label that are counted at most, drawn at equal distances. */
-const MOST_PACKETS = 3000;
+const MOST_PACKETS = 1000;
 
 /** The TCP headers of a label's packets: how often each bit is 1, 0 and absent, and each part each pattern. */
 export class HeaderPatterns {

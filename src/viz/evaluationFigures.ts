@@ -293,6 +293,7 @@ export function utilityFigure(utility: UtilityResult): FigureSpec | undefined {
     data,
     layout: layout('Random forests trained on each source, tested on held-out real captures', {
       height: 420,
+      margin: { l: 64, r: 70, t: 76, b: 56 },
       barmode: 'group',
       bargap: 0.2,
       yaxis: { title: { text: 'mean recall of the labels, %' }, range: [0, 102] },
@@ -313,8 +314,8 @@ export function utilityFigure(utility: UtilityResult): FigureSpec | undefined {
           xref: 'paper',
           x: 1,
           y: chance,
-          xanchor: 'right',
-          yanchor: 'bottom',
+          xanchor: 'left',
+          yanchor: 'middle',
           showarrow: false,
           font: { size: 11 },
         },

@@ -22,7 +22,7 @@ export function utilitySection(page: ReportPage, evaluation: Evaluation): void {
   );
   page.figure(
     utilityFigure(utility),
-    `Mean of ${utility.seeds} seeds; the interval (95 %) is over the test captures, drawn again within each label.`,
+    `${utility.seeds === 1 ? 'One seed' : `Mean of ${utility.seeds} seeds`}; the interval (95 %) is over the test captures, drawn again within each label.`,
   );
   page.table(utilityTable(evaluation));
   page.folded('Recall by label', ...UTILITY_TASKS.map(({ name }) => recallTable(evaluation, name)));

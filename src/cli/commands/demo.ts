@@ -98,12 +98,16 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const loss = await steps.judgeLoss(folders, engine, sizes, main, io);
   const { bestBaseline, evaluateTraces } = await import('../../evaluate/index.js');
   const { trivialBaselines } = await import('../../generators/index.js');
-  const judge = async (synthetic: string, title: string): Promise<Evaluation> => {
+  const judge = async (synthetic: string, title: string, suites?: string[]): Promise<Evaluation> => {
     const progress = io.progress(title);
     const evaluation = await evaluateTraces({
       real: folders.captures,
       synthetic,
       baselines: trivialBaselines(),
+      suites,
+      // A few seconds for all suites: enough to see what they tell, not for publishing the numbers.
+      memorisation: { maxQueries: 200, maxReference: 3000 },
+      utility: { trees: 25, seeds: 1, trainItems: 100, testItems: 150 },
       seed: options.seed,
       // Generated captures are starts of sessions: they are held against starts.
       firstPackets: sizes.packets,
@@ -118,7 +122,8 @@ async function demo(options: DemoOptions, io: Io, signal: AbortSignal): Promise<
   const evaluation = await judge(folders.generated, '5/5 evaluate');
   stopIfAsked();
   const evaluationFresh =
-    generatedFresh && (await judge(folders.generatedFresh, '5/5 evaluate, just trained'));
+    generatedFresh &&
+    (await judge(folders.generatedFresh, '5/5 evaluate, just trained', ['similarity', 'validity']));
 
   const reports = generated.traces.map(({ report }) => report);
   const drawn = reports.reduce((n, report) => n + report.packets, 0);

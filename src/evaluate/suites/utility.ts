@@ -28,7 +28,7 @@ export interface UtilityRow {
   testItems: Record<string, number>;
   /** Mean recall of the labels, mean over the seeds; null where the source lacks a label altogether. */
   accuracy: UtilityValue | null;
-  /** Standard deviation over the seeds: other training items and another forest each time. */
+  /** Standard deviation over the seeds: other training items and another forest each time; null for one seed. */
   seedSd: number | null;
   /** accuracy - that of the floor, on the same test captures; null for the floor itself. */
   difference: UtilityValue | null;
@@ -219,7 +219,8 @@ class Bench {
     const other = floor && averageRun(floor.runs);
     const draws = this.draws();
     row.accuracy = valueOf(draws.map((drawn) => this.balanced(own, drawn)));
-    row.seedSd = standardDeviation(outcome.runs.map((run) => this.balanced(run, draws[0])));
+    if (outcome.runs.length > 1)
+      row.seedSd = standardDeviation(outcome.runs.map((run) => this.balanced(run, draws[0])));
     if (other)
       row.difference = valueOf(draws.map((drawn) => this.balanced(own, drawn) - this.balanced(other, drawn)));
     row.recall = Object.fromEntries(
