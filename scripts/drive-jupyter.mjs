@@ -2,8 +2,8 @@
 // Drives JupyterLab and classic Notebook in headless Chromium as a reader would: opens notebooks, runs all cells,
 // watches bars and charts move, interrupts training, points at figures, and takes pictures at 1280 px.
 // Usage: node scripts/drive-jupyter.mjs [--with lab|notebook] [--out DIR] [NOTEBOOK...]
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -186,6 +186,38 @@ async function watch(page, adapter, report, picture) {
   }
 }
 
+/** Where the mouse looks for something that answers: coarse first, then closer; bars may be thin. */
+const SPOTS = [4, 9, 40].flatMap((columns) =>
+  [0.5, 0.75, 0.3, 0.9, 0.62].flatMap((y) =>
+    Array.from({ length: columns }, (_, i) => [(i + 0.5) / columns, y]),
+  ),
+);
+
+/**
+ * The executed notebook as nbconvert makes a page of it, opened with scripts forbidden: every figure must be seen.
+ * @returns how many figures there are, and how many are seen; undefined without nbconvert.
+ */
+async function staticViewer(browser, path, picture) {
+  const html = path.replace(/\.ipynb$/, '.html');
+  const ways = [
+    ['jupyter', 'nbconvert'],
+    ['/usr/bin/python3', '-m', 'nbconvert'],
+  ];
+  const made = ways.some(
+    ([program, ...argv]) =>
+      spawnSync(program, [...argv, '--to', 'html', path], { stdio: 'ignore' }).status === 0,
+  );
+  if (!made || !existsSync(html)) return undefined;
+  const page = await browser.page({ width: 1280, height: 900 });
+  await page.send('Emulation.setScriptExecutionDisabled', { value: true });
+  await page.goto(`file://${html}`);
+  const seen = await page.value(`[...document.querySelectorAll('[id^=netssm-figure-]')].map((figure) => {
+    const svg = figure.querySelector('svg'); return svg ? svg.getBoundingClientRect().height : 0; })`);
+  await page.value(`document.querySelector('[id^=netssm-figure-]')?.scrollIntoView({ block: 'center' })`);
+  await page.screenshot(picture);
+  return { figures: seen.length, seen: seen.filter((height) => height > 60).length };
+}
+
 /** Every output has something to see, nothing sticks out, and figures answer to the mouse. */
 async function look(page, adapter, report, picture, expect) {
   const figures = await page.value(`document.querySelectorAll('.js-plotly-plot').length`);
@@ -198,11 +230,9 @@ async function look(page, adapter, report, picture, expect) {
     await sleep(400);
     const [x, y, width, height] = await page.value(spot);
     let answered = false;
-    for (const [fx, fy] of [0.5, 0.3, 0.7, 0.15, 0.85, 0.42, 0.58].flatMap((a) =>
-      [0.5, 0.75, 0.25, 0.9].map((b) => [a, b]),
-    )) {
+    for (const [fx, fy] of SPOTS) {
       await page.mouse(x + width * fx, y + height * fy);
-      await sleep(60);
+      await sleep(40);
       answered = await page.value(
         `document.querySelectorAll('.js-plotly-plot')[${i}].querySelectorAll('.hoverlayer > *').length > 0`,
       );
@@ -255,6 +285,18 @@ try {
       jupyter.stop();
       await sleep(1000);
       cpSync(folder, join(values.out, name), { recursive: true, filter: (file) => !/\.jupyter-/.test(file) });
+      for (const report of reports.filter(({ frontEnd }) => frontEnd === name)) {
+        const path = join(values.out, name, `${report.notebook}.ipynb`);
+        const picture = join(values.out, `${name}-${report.notebook}-static.png`);
+        report.static = await staticViewer(browser, resolve(path), picture);
+        if (report.static && report.static.seen < report.static.figures)
+          report.problems.push(
+            `a static page shows ${report.static.seen} of ${report.static.figures} figures`,
+          );
+        console.log(
+          `${name} ${report.notebook}, static page without scripts: ${JSON.stringify(report.static) ?? 'no nbconvert'}`,
+        );
+      }
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     }
   }

@@ -62,7 +62,11 @@ async function runAll(
     }
     io.print(`${path}: ${run.cells} cells in ${cost} -> ${run.output}`);
   }
-  io.result({ runs });
+  const seconds = runs.reduce((sum, run) => sum + run.seconds, 0);
+  const peakBytes = Math.max(...runs.map((run) => run.peakBytes));
+  if (runs.length > 1)
+    io.print(`${runs.length} notebooks in ${formatDuration(seconds)}, at most ${formatBytes(peakBytes)}`);
+  io.result({ runs, seconds, peakBytes });
   return runs.some((run) => run.failure) ? 1 : 0;
 }
 
