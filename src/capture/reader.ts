@@ -1,4 +1,4 @@
-import { NetssmError, type Problem } from '../util';
+import { inspectable, NetssmError, type Problem } from '../util';
 import { ByteQueue } from './byteQueue';
 import type { Frame } from './frame';
 import { ProblemList, type CaptureInfo } from './info';
@@ -155,7 +155,11 @@ export async function readCapture(source: CaptureSource): Promise<Capture> {
   const reader = await openCapture(source);
   const frames: Frame[] = [];
   for await (const batch of reader.batches()) for (const frame of batch) frames.push(frame);
-  return { info: reader.info, frames, problems: reader.problems };
+  const capture: Capture = { info: reader.info, frames, problems: reader.problems };
+  return inspectable(capture, ({ info, problems }) => {
+    const damage = problems.length > 0 ? `, ${problems.length} problems: ${problems[0].message}` : '';
+    return `Capture ${reader.name}: ${info.format}, ${frames.length} packets${damage}`;
+  });
 }
 
 /** By the first bytes, never by the file's name. */

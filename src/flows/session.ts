@@ -1,4 +1,5 @@
 import type { Frame } from '../capture';
+import { formatDuration, inspectable } from '../util';
 import { FlowTable, type Flow, type FlowTableOptions } from './flowTable';
 
 /**
@@ -33,7 +34,12 @@ export function toSession(
   });
   const flows = table.finish();
   const durationSeconds = frames.length > 0 ? (last - first) / 1e6 : 0;
-  return { source, frames, flows, withoutTuple: table.withoutTuple, durationSeconds };
+  const session: Session = { source, frames, flows, withoutTuple: table.withoutTuple, durationSeconds };
+  return inspectable(
+    session,
+    () =>
+      `Session ${source}: ${frames.length} packets, ${flows.length} flows, ${formatDuration(durationSeconds)}`,
+  );
 }
 
 /** The frames of one flow, in order. */

@@ -4,7 +4,7 @@ import type { DecodedPacket, PlacedRefusal } from '../tokens';
 import type { Rng } from '../util';
 import type { DecodeHooks, DecodeJob } from './decode';
 import { repairFrame } from './repair';
-import type { GeneratedTrace, TraceReport } from './trace';
+import { namedTrace, type GeneratedTrace, type TraceReport } from './trace';
 
 /** Refusals that a report lists one by one; beyond only their codes are counted. */
 export const REFUSALS_LISTED = 1000;
@@ -34,7 +34,7 @@ export class TraceCollector {
     };
     const frames = [...job.prompt.frames];
     const { label, index, seed } = job;
-    this.trace = { label, index, seed, frames, promptPackets: frames.length, report };
+    this.trace = namedTrace({ label, index, seed, frames, promptPackets: frames.length, report });
     for (const frame of frames) hooks.onFrame?.(frame, true);
     this.micros = frames.length > 0 ? frames[frames.length - 1].tsMicros : job.startMicros;
   }

@@ -1,5 +1,6 @@
 import type { Frame } from '../capture/frame';
 import type { PlacedRefusal } from '../tokens';
+import { inspectable } from '../util';
 
 /**
  * Why a trace ended.
@@ -40,6 +41,15 @@ export function firstTryRate(...reports: readonly TraceReport[]): number | undef
   const sum = (key: 'firstTry' | 'packets' | 'skipped') => reports.reduce((n, r) => n + r[key], 0);
   const drawn = sum('packets') + sum('skipped');
   return drawn === 0 ? undefined : sum('firstTry') / drawn;
+}
+
+/** The trace with a line for consoles. */
+export function namedTrace(trace: GeneratedTrace): GeneratedTrace {
+  return inspectable(trace, ({ label, index, seed, promptPackets, report }) => {
+    const refused = Object.values(report.refused).reduce((a, b) => a + b, 0);
+    const prompt = promptPackets > 0 ? ` behind a prompt of ${promptPackets}` : '';
+    return `GeneratedTrace ${label} ${index} of seed ${seed}: ${report.packets} packets${prompt}, ${refused} tries refused, ended by ${report.stopped}`;
+  });
 }
 
 /** One generated capture: the prompt's packets, then the drawn ones. */

@@ -6,7 +6,7 @@ import { NetssmError, projectRoot } from '../util';
 import type { PacketEvent } from './generate';
 import type { PromptState } from './promptState';
 import type { TraceSpec } from './spec';
-import type { GeneratedTrace } from './trace';
+import { namedTrace, type GeneratedTrace } from './trace';
 
 /** What a worker gets when it starts. */
 export interface WorkerStart {
@@ -84,7 +84,7 @@ export async function runInWorkers(run: WorkerRun): Promise<GeneratedTrace[]> {
             worker.on('message', (message: FromWorker) => {
               if ('packet' in message) run.onPacket?.(message.packet);
               else if ('index' in message) run.onTokens(message.index, message.tokens, message.packets);
-              else if ('trace' in message) traces.push(message.trace);
+              else if ('trace' in message) traces.push(namedTrace(message.trace));
               else resolve();
             });
             worker.on('error', (cause: Error) =>

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { NetssmError, readJson, writeFileAtomic } from '../util';
 import { getLayout } from './layouts';
 import type { DatasetMeta, TokenDataset } from './meta';
@@ -99,6 +100,12 @@ class OpenDataset implements TokenDataset {
 
   get sequences() {
     return this.meta.sequences;
+  }
+
+  /** A line for consoles, not all of meta.json. */
+  [inspect.custom](): string {
+    const { totals, labels, layout } = this.meta;
+    return `TokenDataset ${this.dir}: ${totals.tokens.toLocaleString('en')} tokens in ${totals.sequences} sequences, layout ${layout}, labels ${labels.join(', ')}`;
   }
 
   tokens(i: number, from = 0, to = Infinity): Uint16Array {

@@ -9,6 +9,7 @@ import type {
   PacketEncoder,
   Refusal,
 } from './layout';
+import { inspectable } from '../util';
 import { END_OF_TEXT, FIRST_LABEL, PKT } from './vocabulary';
 import type { Vocabulary } from './vocabulary';
 
@@ -151,7 +152,11 @@ export function encodeSession(
   }
   encoder.end();
   const { packets, linkType } = encoder;
-  return { tokens: encoder.buffer.view().slice(), packets, linkType, refusals };
+  const session: EncodedSession = { tokens: encoder.buffer.view().slice(), packets, linkType, refusals };
+  return inspectable(session, ({ tokens }) => {
+    const refused = refusals.length > 0 ? `, ${refusals.length} refused` : '';
+    return `EncodedSession ${label}: ${tokens.length} tokens of ${packets} packets${refused}`;
+  });
 }
 
 /** A packet as decoders give it and encoders take it. */

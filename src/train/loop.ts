@@ -1,4 +1,4 @@
-import { formatNumber } from '../util';
+import { formatDuration, formatNumber, inspectable } from '../util';
 import { writeCheckpoint, type CheckpointState } from './checkpoint';
 import { scheduleOf } from './config';
 import { evaluateLoss } from './evaluateLoss';
@@ -220,7 +220,7 @@ export class TrainingLoop {
   }
 
   private history(stopped: StopReason): History {
-    return {
+    const history: History = {
       run: this.run.paths.dir,
       stopped,
       step: this.step,
@@ -233,6 +233,12 @@ export class TrainingLoop {
       best: this.best,
       notes: this.run.notes,
     };
+    return inspectable(history, ({ run, step, seconds, best }) => {
+      const validation = best
+        ? `, best validation ${formatNumber(best.lossNats, 4)} nats at ${best.step}`
+        : '';
+      return `History ${run}: ${step} updates in ${formatDuration(seconds)}, ended by ${stopped}${validation}`;
+    });
   }
 
   private reportProgress(last: StepMetrics): void {

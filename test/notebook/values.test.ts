@@ -1,7 +1,9 @@
 /** Row 8 of the checklist in docs/notebooks.md: values show themselves, richly in a notebook, as a line in a terminal. */
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCapture, type Capture } from '../../src/capture';
+import { toSession } from '../../src/flows';
 import { loadModel, generateTraces, DEMO_MODEL_DIR, type GeneratedTrace } from '../../src/generate';
 import { describeLine, richBundle } from '../../src/notebook';
 import { encodeSession, getLayout, Vocabulary } from '../../src/tokens';
@@ -19,6 +21,26 @@ beforeAll(async () => {
   const model = await loadModel(DEMO_MODEL_DIR, { engine: 'loops' });
   const prompt = capture.frames.slice(0, 6);
   traces = await generateTraces({ model, label: 'web', packets: 8, count: 2, prompt, jobs: 1, seed: 3 });
+});
+
+describe('in a terminal: a readable line, also inside other values', () => {
+  test('captures, sessions, tokens, traces', () => {
+    expect(inspect(capture)).toMatch(/^Capture .*web-16\.pcap: pcap, 324 packets$/);
+    expect(inspect({ sessions: [toSession('web-16', capture.frames)] })).toMatch(
+      /^{ sessions: \[ Session web-16: 324 packets, 7 flows, [\d.]+ s \] }$/,
+    );
+    const vocabulary = new Vocabulary(['web']);
+    expect(inspect(encodeSession(capture.frames.slice(0, 3), 'web', vocabulary, getLayout()))).toMatch(
+      /^EncodedSession web: \d+ tokens of 3 packets$/,
+    );
+    expect(inspect(traces[1])).toMatch(
+      /^GeneratedTrace web 1 of seed 3: 8 packets behind a prompt of 6, \d+ tries refused, ended by packets$/,
+    );
+    // They are what they were: nothing is added that copies, JSON or comparisons see.
+    expect(Object.keys(capture)).toEqual(['info', 'frames', 'problems']);
+    expect({ ...traces[1] }).toEqual(traces[1]);
+    expect(JSON.parse(JSON.stringify(structuredClone(traces[1]).report))).toEqual(traces[1].report);
+  });
 });
 
 describe('rich repr', () => {
