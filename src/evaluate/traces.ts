@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { listCaptures, openCapture, type Frame } from '../capture';
+import { isTestbedSet, loadDataset } from '../flows';
 import type { GeneratedFile, GenerationReport } from '../generate';
 import { countValues } from '../stats';
 import { NetssmError, readJson, type OnProgress } from '../util';
-import { isPackedSet, packedSessions, trueObjects } from './packedTraces';
+import { trueObjects } from './packedTraces';
 import { RoleTracker, type PacketRole } from './roles';
 import type { TrueObject } from './semantics';
 
@@ -68,12 +69,12 @@ export interface LoadTracesOptions {
 /**
  * Reads the captures of a folder. A capture's label is, in this order: what manifest.json or generation.json in the
  * folder says; the name of the subfolder it is in; the part of its file name before a final `-NNN`. Packed sets of sessions
- * (docs/testbed.md) are known by their manifest.json and have their ground truth with them.
+ * (docs/testbed.md), `testbed` for the project's own, are known by their manifest.json and have their ground truth with them.
  *
  * @throws NetssmError `no_captures`, `file_unreadable`, and those of `loadDataset`
  */
 export async function loadTraces(path: string, options: LoadTracesOptions = {}): Promise<TraceFolder> {
-  if (isPackedSet(path)) return loadPacked(path, options);
+  if (path === 'testbed' || isTestbedSet(path)) return loadPacked(path, options);
   const { maxPackets = 200_000, firstPackets = Infinity, onProgress } = options;
   const listed = readLists(path);
   const files = listCaptures(path).map((file) => {
@@ -107,7 +108,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
 /** A packed set's sessions, with their ground truth. */
 function loadPacked(path: string, options: LoadTracesOptions): TraceFolder {
   const { maxPackets = 200_000, firstPackets = Infinity, onProgress } = options;
-  const sessions = packedSessions(path);
+  const { sessions } = loadDataset(path);
   const room = roomOf(sessions, maxPackets);
   const cut = new Set<string>();
   const traces = sessions.map((session, i): Trace => {

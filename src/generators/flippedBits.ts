@@ -1,7 +1,7 @@
 import { LinkType, type Frame } from '../capture';
 import { locateHeaders, type HeaderRanges } from '../packets';
 import { computeChecksums, keptEnd } from '../tokens';
-import { Rng } from '../util';
+import { NetssmError, Rng } from '../util';
 import { Gaps } from './gaps';
 import type {
   GeneratedPackets,
@@ -23,8 +23,13 @@ export class FlippedBitsGenerator implements TrafficGenerator {
   private readonly labels = new Map<string, Uint8Array[]>();
   private readonly gaps = new Gaps();
 
-  /** @param share of the bits that are flipped, each by itself. */
+  /**
+   * @param share of the bits that are flipped, each by itself.
+   * @throws NetssmError `option_invalid`
+   */
   constructor(readonly share = 0.05) {
+    if (!(share >= 0 && share <= 1))
+      throw new NetssmError('option_invalid', `share is ${share}; a number from 0 to 1`, { exitCode: 2 });
     this.card = {
       name: 'flipped bits',
       paper: 'none',
@@ -68,6 +73,7 @@ export class FlippedBitsGenerator implements TrafficGenerator {
   }
 
   private flip(data: Uint8Array, at: HeaderRanges, rng: Rng): void {
+    if (this.share === 0) return;
     const fixed = fixedBytes(at);
     const bits = 8 * (at.headerEnd - at.linkEnd);
     // The distance to the next flipped bit, instead of a random number for each.

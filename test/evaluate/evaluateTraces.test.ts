@@ -9,6 +9,8 @@ import { Rng, writeJson } from '../../src/util';
 import { connection } from './frames';
 
 const dir = mkdtempSync(join(tmpdir(), 'netssm-evaluate-'));
+/** Small, for the tests' time. */
+const utility = { trees: 5, seeds: 1, trainItems: 30, testItems: 30, jobs: 1 };
 const real = join(dir, 'real');
 const synthetic = join(dir, 'synthetic');
 
@@ -97,6 +99,7 @@ describe('evaluateTraces', () => {
       synthetic,
       baselines: trivialBaselines(),
       seed: 3,
+      utility,
       provenance: { engine: 'none' },
     });
   });
@@ -115,6 +118,7 @@ describe('evaluateTraces', () => {
       'byte marginals: baseline',
       'byte bigram: baseline',
       'shuffled fields: baseline',
+      'flipped bits: baseline',
       'sampling: yardstick',
       'other labels: yardstick',
       'constant: yardstick',
@@ -159,6 +163,7 @@ describe('evaluateTraces', () => {
       synthetic,
       baselines: trivialBaselines(),
       seed: 3,
+      utility,
       provenance: { engine: 'none' },
     });
     expect({ ...again, date: '' }).toEqual({ ...evaluation, date: '' });
@@ -169,7 +174,13 @@ describe('evaluateTraces', () => {
     expect([only.similarity.length, only.validity.length, only.sources.length]).toEqual([0, 6, 1]);
   });
   it('compares starts with starts when asked to, and says when it should be', async () => {
-    const starts = await evaluateTraces({ real, synthetic, firstPackets: 18, seed: 3 });
+    const starts = await evaluateTraces({
+      real,
+      synthetic,
+      firstPackets: 18,
+      seed: 3,
+      suites: ['similarity'],
+    });
     expect(starts.reference.perLabel.web).toEqual({ captures: 3, packets: 54, tcp: 54, udp: 0 });
     expect(starts.sources[0].perLabel.web.packets).toBe(18);
     expect(starts.provenance['packets a capture']).toBe('the first 18');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { trivialBaselines, type TrafficGenerator } from '../../src/generators';
+import { FlippedBitsGenerator, trivialBaselines, type TrafficGenerator } from '../../src/generators';
+import { locateHeaders } from '../../src/packets';
 import { fieldValues, traceOfFrames } from '../../src/evaluate';
 import { connection } from '../evaluate/frames';
 
@@ -38,7 +39,7 @@ describe.each(trivialBaselines().map((g) => [g.card.name, g] as const))('%s', (n
   });
 });
 
-describe('the three kinds', () => {
+describe('the four kinds', () => {
   const generate = async (i: number, label: string, packets: number) => {
     const g = await fitted(trivialBaselines()[i]);
     return (await g.generate({ label, packets, seed: 2 })).frames;
@@ -68,5 +69,34 @@ describe('the three kinds', () => {
     expect(made.every((v) => v && flags.has(v['tcp.flags']))).toBe(true);
     const known = new Set(real.map((v) => JSON.stringify(v)));
     expect(made.some((v) => !known.has(JSON.stringify(v)))).toBe(true);
+  });
+  it('flipped bits are real packets with a twentieth of their bits other, and always decode', async () => {
+    const frames = await generate(3, 'b', 400);
+    expect(frames.every((f) => locateHeaders(f.data, 1).ok)).toBe(true);
+    const known = traces[1].frames.map((f) => f.data);
+    let [changed, bits] = [0, 0];
+    for (const { data } of frames) {
+      // Against the nearest of the nine real ones; without link header, fixed bytes and checksums.
+      const at = [...data.keys()].filter((i) => i >= 16 && ![20, 21, 23, 24, 25, 46, 50, 51].includes(i));
+      const differences = known.map((real) =>
+        at.reduce(
+          (sum, i) => sum + [...Array(8).keys()].filter((k) => ((data[i] ^ real[i]) >> k) & 1).length,
+          0,
+        ),
+      );
+      changed += Math.min(...differences);
+      bits += 8 * at.length;
+      expect(known.some((real) => real[14] === data[14] && real[46] === data[46])).toBe(true);
+    }
+    expect(changed / bits).toBeGreaterThan(0.04);
+    expect(changed / bits).toBeLessThan(0.055);
+    expect(trivialBaselines()[3].card.description).toContain('5 % of their header bits');
+  });
+  it('flipped bits: as many as asked for', () => {
+    const generator = new FlippedBitsGenerator(0);
+    generator.fit(traces);
+    const { frames } = generator.generate({ label: 'b', packets: 20, seed: 1 });
+    const known = new Set(traces[1].frames.map((f) => Buffer.from(f.data).toString('hex')));
+    expect(frames.every((f) => known.has(Buffer.from(f.data).toString('hex')))).toBe(true);
   });
 });

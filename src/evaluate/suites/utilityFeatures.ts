@@ -137,7 +137,7 @@ function signedPayload({ data, linkType, role }: TracePacket): number {
   const at = locateHeaders(data, linkType);
   if (!at.ok || !role) return 0;
   const payload = Math.max(0, at.ipTotalLength - (at.headerEnd - at.linkEnd));
-  return role.up ? payload : -payload;
+  return role.up || payload === 0 ? payload : -payload;
 }
 
 /** Bits of the 1,024 columns: [from, to). IPv4 at 0, TCP at 480, its options at 640, UDP at 960. */
