@@ -51,6 +51,7 @@ beforeAll(async () => {
     real: join(dir, 'real'),
     synthetic: join(dir, 'made'),
     baselines: trivialBaselines(),
+    utility: { trees: 3, seeds: 1, trainItems: 20, testItems: 20, jobs: 1 },
     seed: 1,
     provenance: { engine: 'wasm' },
   });
@@ -114,6 +115,45 @@ describe('reportHtml', () => {
     ])
       expect(words).toContain(part);
   });
+  it('has a section for each suite that ran, in the contents and with its numbers', () => {
+    const html = reportHtml(input, { withPlotly: false });
+    const contents = [...html.matchAll(/<li><a href="#([^"]+)">([^<]+)<\/a>/g)];
+    expect(contents.map(([, , name]) => name)).toEqual([
+      'Summary',
+      'The model',
+      'Traffic',
+      'Similarity',
+      'Validity',
+      'Compliance',
+      'Semantics',
+      'Memorisation',
+      'Own section',
+      'Origin',
+    ]);
+    for (const [, id] of contents) expect(html).toContain(`<h2 id="${id}">`);
+    const words = text(html);
+    for (const part of [
+      'of the same label 0.',
+      'correct handshakes found 100 % 0.0',
+      'raw segment size (bytes) generated 1',
+      'identical to a training packet',
+      'Utility was not measured: a classifier needs two labels',
+    ])
+      expect(words).toContain(part);
+    for (const bad of ['NaN', 'undefined', 'Infinity', '[object']) expect(words).not.toContain(bad);
+  });
+  it('leaves out the sections of suites that did not run', () => {
+    const { compliance: _a, semantics: _b, memorisation: _c, ...rest } = evaluation;
+    const bare = { ...rest, compliance: null, semantics: null, memorisation: null };
+    const html = reportHtml({ title: 'x', evaluation: bare }, { withPlotly: false });
+    expect([...html.matchAll(/<h2 id="s\d+-([^"]+)">/g)].map(([, name]) => name)).toEqual([
+      'summary',
+      'traffic',
+      'similarity',
+      'validity',
+      'origin',
+    ]);
+  });
   it('escapes what it is given', () => {
     const html = reportHtml(input, { withPlotly: false });
     expect(html).toContain('<title>Title &#38; &#60;more&#62;</title>');
@@ -130,11 +170,16 @@ describe('reportHtml', () => {
       'Loss on held-out captures',
       'Loss while training',
       'Packets of one real and one generated trace',
+      'Packet length on the wire, cumulative',
+      'Time between packets of a capture, cumulative',
       'Packet length on the wire',
       'TCP flags',
       'TCP window',
       'Distance from held-out real captures, mean over labels',
+      'Distance between real captures of every two labels (JS, base 2)',
       'Bits of the TCP header (nPrint), all labels together',
+      'TCP metrics of Table 4: mean over the captures of how often',
+      'Distance of each packet from the nearest training packet',
     ]);
   });
   it('does without what is not known', () => {
@@ -178,11 +223,11 @@ describe('writeReport', () => {
     `draws every figure in a browser without network, or says why not${CHROMIUM ? '' : ' (skipped: no Chromium here)'}`,
     () => {
       const body = rendered(path);
-      expect(body.match(/class="plot[^"]*js-plotly-plot"/g)?.length).toBe(8);
+      expect(body.match(/class="plot[^"]*js-plotly-plot"/g)?.length).toBe(13);
       expect(body).not.toContain('class="fallback"');
       const bare = join(dir, 'bare.html');
       writeFileSync(bare, reportHtml(input, { withPlotly: false }));
-      expect(rendered(bare).match(/could not be drawn \(plotly did not load\)/g)?.length).toBe(8);
+      expect(rendered(bare).match(/could not be drawn \(plotly did not load\)/g)?.length).toBe(13);
     },
     180_000,
   );
