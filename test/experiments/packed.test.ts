@@ -1,0 +1,46 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openExperimentData, realTraces, type ExperimentData } from '../../src/experiments';
+import { CLASSES, makePackedSet, TEST, TRAIN } from '../flows/testbed/packedSet';
+
+describe('a packed set as data', () => {
+  let data: ExperimentData;
+  beforeAll(() => {
+    const all = { classes: null, trainSessions: null, testSessions: null };
+    data = openExperimentData(makePackedSet(), all, 1);
+  });
+
+  test('has classes, services and the set’s own splits', () => {
+    expect(data).toMatchObject({ kind: 'packed', classes: Object.keys(CLASSES), notes: [] });
+    for (const [label, service] of Object.entries(CLASSES)) {
+      const own = data.sessions.filter((session) => session.label === label);
+      expect(own.map(({ split }) => split).sort()).toEqual([
+        ...Array<string>(TEST).fill('test'),
+        ...Array<string>(TRAIN).fill('train'),
+      ]);
+      expect(new Set(own.map((session) => session.service))).toEqual(new Set([service]));
+    }
+  });
+
+  test('sessions and flows become traces; objects that a cut leaves in two are no truth', async () => {
+    const of = (unit: 'session' | 'flow', packets: number | null) =>
+      realTraces(data, { split: 'test', unit, labels: ['dash'], packets });
+    const whole = await of('session', null);
+    expect(whole.map(({ path, service }) => [path, service])).toEqual([
+      ['dash-test-001', 'streaming'],
+      ['dash-test-002', 'streaming'],
+    ]);
+    // Four training sessions come first: the test sessions are of 7 and 8 answers; 6 packets around them.
+    expect(whole.map(({ packets }) => packets.length)).toEqual([20, 22]);
+    expect(whole[0].truth).toEqual([{ start: 0.0075, bytes: 1000, flow: 40_004 }]);
+    const cut = await of('session', 4);
+    expect(cut.map(({ packets, truth }) => [packets.length, truth])).toEqual([
+      [4, []],
+      [4, []],
+    ]);
+    const flows = await of('flow', 10);
+    expect(flows.map(({ path, packets }) => [path, packets.length])).toEqual([
+      ['dash-test-001#0', 10],
+      ['dash-test-002#0', 10],
+    ]);
+  });
+});
