@@ -56,6 +56,125 @@ Napi::Value adamw(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, norm);
 }
 
+float* maybe(const Napi::CallbackInfo& info, size_t i, int64_t n) {
+  return info[i].IsTypedArray() ? floats(info, i, n) : nullptr;
+}
+
+// The product of sizes, refused where it could overflow.
+int64_t volume(Napi::Env env, int64_t a, int64_t b, int64_t c = 1) {
+  const int64_t limit = int64_t{1} << 40;
+  if (a < 0 || b < 0 || c < 0 || (b > 0 && a > limit / b) || (c > 0 && a * b > limit / c)) fail(env, "bad sizes");
+  return a * b * c;
+}
+
+// params = [rows, columns, groups]
+Norm readNorm(const Napi::CallbackInfo& info, size_t x, size_t gate, size_t weight) {
+  const int32_t* p = params(info);
+  Norm s{p[0], p[1], p[2], nullptr, nullptr, nullptr};
+  if (s.rows < 0 || s.groups < 1 || s.columns < s.groups || s.columns % s.groups != 0)
+    fail(info.Env(), "norm: columns do not divide into groups");
+  const int64_t n = volume(info.Env(), s.rows, s.columns);
+  s.x = floats(info, x, n);
+  s.gate = maybe(info, gate, n);
+  s.weight = floats(info, weight, s.columns);
+  return s;
+}
+
+// eps, x, add?, gate?, weight, sum?, y, scale
+Napi::Value normForward(const Napi::CallbackInfo& info) {
+  const Norm s = readNorm(info, 1, 3, 4);
+  const int64_t n = s.rows * s.columns;
+  NormForward f{real(info, 0), maybe(info, 2, n), nullptr, nullptr, nullptr};
+  if (f.add && s.gate) fail(info.Env(), "norm: either a sum or a gate");
+  if (f.add) f.sum = floats(info, 5, n);
+  f.y = floats(info, 6, n);
+  f.scale = floats(info, 7, s.rows * s.groups);
+  kernels().normForward(s, f);
+  return info.Env().Undefined();
+}
+
+// x, gate?, weight, scale, dy, dSum?, dx, dGate?, dWeight
+Napi::Value normBackward(const Napi::CallbackInfo& info) {
+  const Norm s = readNorm(info, 0, 1, 2);
+  const int64_t n = s.rows * s.columns;
+  NormBackward b{};
+  b.scale = floats(info, 3, s.rows * s.groups);
+  b.dy = floats(info, 4, n);
+  b.dSum = maybe(info, 5, n);
+  b.dx = floats(info, 6, n);
+  b.dGate = s.gate ? floats(info, 7, n) : nullptr;
+  b.dWeight = floats(info, 8, s.columns);
+  kernels().normBackward(s, b);
+  return info.Env().Undefined();
+}
+
+// params = [batch, length, channels, taps]; x, weight, bias, before?, starts?
+CausalSilu readCausal(const Napi::CallbackInfo& info) {
+  const int32_t* p = params(info);
+  CausalSilu s{p[0], p[1], p[2], p[3], nullptr, nullptr, nullptr, nullptr, nullptr};
+  if (s.batch < 0 || s.length < 1 || s.channels < 0 || s.taps < 1) fail(info.Env(), "causal convolution: bad sizes");
+  s.x = floats(info, 0, volume(info.Env(), s.batch, s.length, s.channels));
+  s.weight = floats(info, 1, volume(info.Env(), s.channels, s.taps));
+  s.bias = floats(info, 2, s.channels);
+  s.before = maybe(info, 3, volume(info.Env(), s.batch, s.taps - 1, s.channels));
+  s.starts = maybe(info, 4, s.batch * s.length);
+  return s;
+}
+
+// .., y, state?
+Napi::Value causalSilu(const Napi::CallbackInfo& info) {
+  const CausalSilu s = readCausal(info);
+  float* y = floats(info, 5, s.batch * s.length * s.channels);
+  kernels().causalSilu(s, y, maybe(info, 6, s.batch * (s.taps - 1) * s.channels));
+  return info.Env().Undefined();
+}
+
+// .., dy, dState?, dx, dWeight, dBias, dBefore?
+Napi::Value causalSiluGrad(const Napi::CallbackInfo& info) {
+  const CausalSilu s = readCausal(info);
+  const int64_t n = s.batch * s.length * s.channels, state = s.batch * (s.taps - 1) * s.channels;
+  CausalSiluBackward b{};
+  b.dy = floats(info, 5, n);
+  b.dState = maybe(info, 6, state);
+  b.dx = floats(info, 7, n);
+  b.dWeight = floats(info, 8, s.channels * s.taps);
+  b.dBias = floats(info, 9, s.channels);
+  b.dBefore = maybe(info, 10, state);
+  kernels().causalSiluGrad(s, b);
+  return info.Env().Undefined();
+}
+
+// params = [rows, vocab]; logits, targets, mask. Rows that count have a target with a score.
+TokenLoss readLoss(const Napi::CallbackInfo& info) {
+  const int32_t* p = params(info);
+  TokenLoss s{p[0], p[1], nullptr, nullptr, nullptr};
+  if (s.vocab < 1) fail(info.Env(), "loss: no scores");
+  s.logits = floats(info, 0, volume(info.Env(), s.rows, s.vocab));
+  s.targets = ints(info, 1, s.rows);
+  s.mask = floats(info, 2, s.rows);
+  for (int64_t r = 0; r < s.rows; ++r)
+    if (s.mask[r] != 0.0f && (s.targets[r] < 0 || s.targets[r] >= s.vocab))
+      fail(info.Env(), "loss: target " + std::to_string(s.targets[r]) + " of row " + std::to_string(r) +
+                           " is not in [0, " + std::to_string(s.vocab) + ")");
+  return s;
+}
+
+// .., loss, stats
+Napi::Value tokenLoss(const Napi::CallbackInfo& info) {
+  const TokenLoss s = readLoss(info);
+  float* loss = floats(info, 3, 1);
+  kernels().tokenLoss(s, loss, floats(info, 4, 2 * s.rows));
+  return info.Env().Undefined();
+}
+
+// .., stats, dy, dx
+Napi::Value tokenLossGrad(const Napi::CallbackInfo& info) {
+  const TokenLoss s = readLoss(info);
+  const float *stats = floats(info, 3, 2 * s.rows), dy = floats(info, 4, 1)[0];
+  kernels().tokenLossGrad(s, stats, dy, floats(info, 5, s.rows * s.vocab));
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 namespace netssm {
@@ -65,6 +184,12 @@ void addFused(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, fn, name));
   };
   add("adamw", adamw);
+  add("normForward", normForward);
+  add("normBackward", normBackward);
+  add("causalSilu", causalSilu);
+  add("causalSiluGrad", causalSiluGrad);
+  add("tokenLoss", tokenLoss);
+  add("tokenLossGrad", tokenLossGrad);
 }
 
 }  // namespace netssm

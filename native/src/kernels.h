@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "decoder.h"
+#include "fused.h"
 #include "layers.h"
 #include "scan.h"
 
@@ -105,6 +106,14 @@ struct Kernels {
   void (*decoderRun)(const DecoderWeights&, const DecoderCall&);
   void (*scanForward)(const Scan&, const ScanForward&);
   void (*scanBackward)(const Scan&, const ScanBackward&);
+  void (*normForward)(const Norm&, const NormForward&);
+  void (*normBackward)(const Norm&, const NormBackward&);
+  // state [batch, taps - 1, channels], or null: the last inputs, for the next call.
+  void (*causalSilu)(const CausalSilu&, float* y, float* state);
+  void (*causalSiluGrad)(const CausalSilu&, const CausalSiluBackward&);
+  // stats [rows, 2], for the gradient.
+  void (*tokenLoss)(const TokenLoss&, float* loss, float* stats);
+  void (*tokenLossGrad)(const TokenLoss&, const float* stats, float dy, float* dx);
 };
 
 const Kernels* kernelsAvx512();

@@ -1,5 +1,5 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { embedding, hasSsdScan, linear, rmsNorm, type TF } from '../tensor';
+import { embedding, hasSsdScan, linear, residualRmsNorm, type TF } from '../tensor';
 import { NetssmError } from '../util';
 import { derivedSizes, stateShapes, type MambaConfig } from './config';
 import { makePacking, type LayerState, type Scan } from './layer';
@@ -43,9 +43,8 @@ export function forward(
   { states, starts, scan }: ForwardOptions = {},
 ): ForwardResult {
   return tf.tidy(() => {
-    const { x, states: after } = backbone(tf, config, params, tokens, { states, starts, scan });
-    const rows = tf.reshape(x, [-1, config.d_model]) as Tensor2D;
-    const normed = tf.reshape(rmsNorm(tf, rows, params['backbone.norm_f.weight'] as Tensor1D), x.shape);
+    const { x, y, states: after } = backbone(tf, config, params, tokens, { states, starts, scan });
+    const { normed } = residualRmsNorm(tf, x, y, params['backbone.norm_f.weight'] as Tensor1D);
     const logits = linear(tf, normed, params['backbone.embedding.weight'] as Tensor2D); // [B, L, V]
     // tidy keeps what it finds in plain containers.
     return { logits, states: after } as unknown as Tensor[];
@@ -65,42 +64,45 @@ export function forwardStates(
   ) as unknown as LayerState[];
 }
 
-/** Embedding and layers: the residual stream [B, L, D] after the last of them. Belongs inside a tidy. */
+/**
+ * Embedding and layers: the residual stream after the last of them is x + y, both [B, L, D]. What a mixer gives is added
+ * together with the norm that comes next. Belongs inside a tidy.
+ */
 function backbone(
   tf: TF,
   config: MambaConfig,
   params: Params,
   tokens: Tensor2D,
   { states, starts, scan }: ForwardOptions,
-): { x: Tensor3D; states: LayerState[] } {
+): { x: Tensor3D; y?: Tensor3D; states: LayerState[] } {
   checkShapes(config, params, states);
   checkTokens(tokens, derivedSizes(config).padded_vocab_size);
   const [B, L] = tokens.shape;
   const mix = mixers(tf, config, B, L, starts, scan);
   let x = embedding(tf, params['backbone.embedding.weight'] as Tensor2D, tokens); // [B, L, D]
+  let y: Tensor3D | undefined;
   const out: LayerState[] = [];
   for (let i = 0; i < config.n_layer; i++) {
     const layer = `backbone.layers.${i}.`;
     const own = mixerParams(params, `${layer}mixer.`);
-    const before = x;
+    const before = y ? [x, y] : [x];
     // What is not needed for a gradient is gone after its layer.
     const result = tf.tidy(() => {
-      const rows = tf.reshape(before, [B * L, config.d_model]) as Tensor2D;
-      const normed = tf.reshape(rmsNorm(tf, rows, params[`${layer}norm.weight`] as Tensor1D), before.shape);
-      const { out: y, state } = mix(own, normed as Tensor3D, states?.[i]);
-      return [tf.add(before, y), state.conv, state.ssm];
+      const { sum, normed } = residualRmsNorm(tf, x, y, params[`${layer}norm.weight`] as Tensor1D);
+      const { out: mixed, state } = mix(own, normed, states?.[i]);
+      return [y ? sum : sum.clone(), mixed, state.conv, state.ssm];
     });
-    before.dispose();
-    x = result[0] as Tensor3D;
-    out.push({ conv: result[1] as Tensor3D, ssm: result[2] });
+    tf.dispose(before);
+    [x, y] = result as Tensor3D[];
+    out.push({ conv: result[2] as Tensor3D, ssm: result[3] });
   }
-  return { x, states: out };
+  return { x, y, states: out };
 }
 
 /** The mixer of the config's layer type, with what all layers of a batch share made once. */
 function mixers(tf: TF, config: MambaConfig, B: number, L: number, starts?: Tensor2D, scan?: Scan) {
   if (config.ssm_cfg.layer === 'Mamba1') {
-    const packed = starts && makePacking(tf, config, starts);
+    const packed = starts && makePacking(tf, starts);
     return (params: object, u: Tensor3D, state?: LayerState) =>
       mamba1Mixer(tf, config, params as Mamba1Params, u, packed, state, scan);
   }

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
+import type { Scalar, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import { crossEntropySum, type TF } from '../tensor';
 
 /**
@@ -9,11 +9,5 @@ import { crossEntropySum, type TF } from '../tensor';
  * Ids that only pad the vocabulary take part in the softmax, as in the reference: the model learns to avoid them.
  */
 export function nextTokenLoss(tf: TF, logits: Tensor3D, targets: Tensor2D, mask: Tensor2D): Scalar {
-  const [B, L, V] = logits.shape;
-  return crossEntropySum(
-    tf,
-    tf.reshape(logits, [B * L, V]) as Tensor2D,
-    tf.reshape(targets, [B * L]) as Tensor1D,
-    tf.reshape(mask, [B * L]) as Tensor1D,
-  );
+  return crossEntropySum(tf, logits, targets, mask);
 }

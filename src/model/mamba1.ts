@@ -13,9 +13,18 @@
  * in one kernel, `StepModel` (step.ts) one token at a time.
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { hasSelectiveScan, linear, linearScan, selectiveScan, silu, type TF } from '../tensor';
+import {
+  causalConvSilu,
+  hasSelectiveScan,
+  linear,
+  linearParts,
+  linearScan,
+  selectiveScan,
+  silu,
+  type TF,
+} from '../tensor';
 import { derivedSizes, type MambaConfig } from './config';
-import { causalLayer, type LayerState, type Packing, type Scan } from './layer';
+import type { LayerState, Packing, Scan } from './layer';
 
 /** The parameters of one layer's mixer, under the reference's names. */
 export interface Mamba1Params {
@@ -95,7 +104,6 @@ export function scanParallel(tf: TF, { x, dt, A, Bm, Cm, h: h0 }: ScanInput, pac
  * skip D; gate; out_proj.
  *
  * **Shapes**: u [B, L, D] -> out [B, L, D]. **Official**: state-spaces/mamba `modules/mamba_simple.py`.
- * **Differs**: in_proj is applied as two products with its row blocks, which saves splitting the result.
  */
 export function mamba1Mixer(
   tf: TF,
@@ -108,21 +116,17 @@ export function mamba1Mixer(
 ): { out: Tensor3D; state: LayerState } {
   const { d_inner: E, dt_rank: R } = derivedSizes(config);
   const N = config.ssm_cfg.d_state;
-  const rows = (begin: number) => tf.slice(params['in_proj.weight'], [begin, 0], [E, config.d_model]);
-  const xRaw = linear(tf, u, rows(0)); // [B, L, E]
-  const z = linear(tf, u, rows(E)); // [B, L, E]
-  const convolved = causalLayer(
-    tf,
-    xRaw,
-    params['conv1d.weight'],
-    params['conv1d.bias'],
-    state?.conv,
-    packed,
-  );
+  const [xRaw, z] = linearParts(tf, u, params['in_proj.weight'], [E, E]); // [B, L, E] each
+  const convolved = causalConvSilu(tf, {
+    x: xRaw,
+    weight: params['conv1d.weight'],
+    bias: params['conv1d.bias'],
+    before: state?.conv,
+    starts: packed?.starts,
+  });
   const x = convolved.y; // [B, L, E]
 
-  const selected = linear(tf, x, params['x_proj.weight']); // [B, L, R + 2 N]
-  const [dtLow, Bm, Cm] = tf.split(selected, [R, N, N], 2) as Tensor3D[];
+  const [dtLow, Bm, Cm] = linearParts(tf, x, params['x_proj.weight'], [R, N, N]); // [B, L, R] and [B, L, N]
   const dtRaw = linear(tf, dtLow, params['dt_proj.weight']); // [B, L, E]
   const bias = params['dt_proj.bias'];
   const A = tf.neg(tf.exp(params.A_log));

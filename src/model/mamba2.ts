@@ -14,9 +14,9 @@
  * `StepModel` (step.ts) one token at a time.
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs';
-import { hasSsdScan, linear, rmsNorm, silu, ssdScan, type TF } from '../tensor';
+import { causalConvSilu, gatedRmsNorm, hasSsdScan, linear, linearParts, ssdScan, type TF } from '../tensor';
 import { derivedSizes, mamba2Settings, type MambaConfig } from './config';
-import { causalLayer, makePacking, type LayerState, type Packing, type Scan } from './layer';
+import { makePacking, type LayerState, type Packing, type Scan } from './layer';
 
 /** The parameters of one layer's mixer, under the reference's names. */
 export interface Mamba2Params {
@@ -62,7 +62,7 @@ export interface ChunkedPlan {
  */
 export function makePlan(tf: TF, config: MambaConfig, B: number, L: number, starts?: Tensor2D): Plan {
   let chunked: ChunkedPlan | undefined;
-  const packed = starts && makePacking(tf, config, starts);
+  const packed = starts && makePacking(tf, starts);
   return { B, L, packed, chunked: () => (chunked ??= chunkedPlan(tf, config, B, L, starts)) };
 }
 
@@ -238,7 +238,6 @@ function decayMatrix(tf: TF, cum: Tensor3D, mask: Tensor4D): Tensor4D {
  * SiLU over x, B, C; the SSD operator; skip D; RMSNorm gated by z; out_proj.
  *
  * **Shapes**: u [B, L, D] -> out [B, L, D]. **Official**: state-spaces/mamba `modules/mamba2.py`.
- * **Differs**: in_proj is applied as three products with its row blocks, which saves splitting the result.
  */
 export function mamba2Mixer(
   tf: TF,
@@ -253,12 +252,14 @@ export function mamba2Mixer(
   const { d_inner, nheads: H, conv_dim } = derivedSizes(config);
   const { B, L, packed } = plan;
 
-  const W = params['in_proj.weight'];
-  const rows = (begin: number, n: number) => tf.slice(W, [begin, 0], [n, config.d_model]);
-  const z = linear(tf, u, rows(0, d_inner)); // [B, L, d_inner]
-  const xBC = linear(tf, u, rows(d_inner, conv_dim)); // [B, L, conv_dim]
-  const dtRaw = linear(tf, u, rows(d_inner + conv_dim, H)); // [B, L, H]
-  const convolved = causalLayer(tf, xBC, params['conv1d.weight'], params['conv1d.bias'], state?.conv, packed);
+  const [z, xBC, dtRaw] = linearParts(tf, u, params['in_proj.weight'], [d_inner, conv_dim, H]); // [B, L, size]
+  const convolved = causalConvSilu(tf, {
+    x: xBC,
+    weight: params['conv1d.weight'],
+    bias: params['conv1d.bias'],
+    before: state?.conv,
+    starts: packed?.starts,
+  });
   const A = tf.neg(tf.exp(params.A_log)); // [H]
   const h = state?.ssm as Tensor4D | undefined;
 
@@ -290,16 +291,8 @@ export function mamba2Mixer(
     y = tf.add(ssd.y, tf.mul(xHeads, tf.reshape(params.D, [H, 1])));
     after = ssd.h;
   }
-  const gated = tf.mul(tf.reshape(y, [B * L, d_inner]), silu(tf, tf.reshape(z, [B * L, d_inner])));
-  const normed = groupNorm(tf, gated as Tensor2D, params['norm.weight'], G);
-  const out = linear(tf, tf.reshape(normed, [B, L, d_inner]) as Tensor3D, params['out_proj.weight']);
+  const rows = tf.reshape(y, [B, L, d_inner]) as Tensor3D;
+  const normed = gatedRmsNorm(tf, rows, z, params['norm.weight'], G);
+  const out = linear(tf, normed, params['out_proj.weight']);
   return { out, state: { conv: convolved.state, ssm: after } };
-}
-
-/** RMSNorm over each of G equal parts of the channels; [rows, n], one weight per channel. */
-function groupNorm(tf: TF, x: Tensor2D, weight: Tensor1D, G: number): Tensor2D {
-  if (G === 1) return rmsNorm(tf, x, weight);
-  const [rows, n] = x.shape;
-  const unit = rmsNorm(tf, tf.reshape(x, [rows * G, n / G]) as Tensor2D, tf.ones([n / G]) as Tensor1D);
-  return tf.mul(tf.reshape(unit, [rows, n]), weight);
 }

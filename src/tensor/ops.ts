@@ -1,6 +1,7 @@
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { TF } from './engine';
-import { weightProduct } from './precision';
+import { hasKernel } from './fused';
+import { callKernel, registerKernelGradient } from './registered';
 
 /**
  * The few operations that the models spend their time in, each with its gradient written out: fewer passes over
@@ -8,19 +9,23 @@ import { weightProduct } from './precision';
  * None of them has a second derivative.
  */
 
-/** y = x W^T, PyTorch's `nn.Linear` without bias. Shapes: x [..., n], W [m, n], y [..., m]. */
-export function linear<T extends Tensor>(tf: TF, x: T, W: Tensor2D): T {
-  const rows = x.size / W.shape[1];
-  const y = weightProduct(tf, tf.reshape(x, [rows, W.shape[1]]), W);
-  return tf.reshape(y, [...x.shape.slice(0, -1), W.shape[0]]) as T;
-}
-
 /**
  * Rows of a table. Shapes: table [V, D], ids int32 [B, L], result [B, L, D].
- * The gradient is one product with the one-hot matrix of the ids, [V, B L] x [B L, D]: scatter-add has no fast kernel.
+ *
+ * Kernel `Embedding` {table, ids} with `EmbeddingGrad`. Elsewhere the gradient is one product with the one-hot matrix of
+ * the ids, [V, B L] x [B L, D]: scatter-add has no fast kernel there.
  */
 export function embedding(tf: TF, table: Tensor2D, ids: Tensor2D): Tensor3D {
   const [V, D] = table.shape;
+  if (hasKernel(tf, 'Embedding')) {
+    registerKernelGradient(tf, 'Embedding', {
+      inputs: ['ids'],
+      gradient: ([dy], [ids], attrs) => ({
+        table: () => callKernel(tf, 'EmbeddingGrad', { dy, ids }, attrs)[0],
+      }),
+    });
+    return callKernel(tf, 'Embedding', { table, ids }, { rows: V })[0] as Tensor3D;
+  }
   const flat = ids.flatten() as Tensor1D;
   const lookUp = tf.customGrad((...args) => {
     const [x, save] = args as unknown as [Tensor2D, (tensors: Tensor[]) => void];
@@ -84,9 +89,28 @@ export function rmsNorm(tf: TF, x: Tensor2D, weight: Tensor1D, eps = 1e-5): Tens
 
 /**
  * Summed cross-entropy in nats: sum over rows of mask * (log sum exp(logits) - logits[target]).
- * Shapes: logits [rows, V], targets int32 [rows], mask float32 [rows] (a weight; 0 leaves a row out), result scalar.
+ * Shapes: logits [..., V], targets int32 [...], mask float32 [...] (a weight; 0 leaves a row out), result scalar.
+ *
+ * Kernel `TokenLoss` {logits, targets, mask} -> loss, stats with `TokenLossGrad`; elsewhere a chain of tfjs's operations
+ * with a one-hot matrix of the targets.
  */
-export function crossEntropySum(tf: TF, logits: Tensor2D, targets: Tensor1D, mask: Tensor1D): Scalar {
+export function crossEntropySum(tf: TF, logits: Tensor, targets: Tensor, mask: Tensor): Scalar {
+  if (hasKernel(tf, 'TokenLoss')) {
+    registerKernelGradient(tf, 'TokenLoss', {
+      inputs: ['logits', 'targets', 'mask'],
+      outputs: [false, true],
+      gradient: ([dy], [logits, targets, mask, stats]) => ({
+        logits: () => callKernel(tf, 'TokenLossGrad', { dy, logits, targets, mask, stats })[0],
+      }),
+    });
+    return callKernel(tf, 'TokenLoss', { logits, targets, mask })[0] as Scalar;
+  }
+  const V = logits.shape[logits.rank - 1];
+  const flat = (x: Tensor) => tf.reshape(x, [-1]) as Tensor1D;
+  return composedLoss(tf, tf.reshape(logits, [-1, V]) as Tensor2D, flat(targets), flat(mask));
+}
+
+function composedLoss(tf: TF, logits: Tensor2D, targets: Tensor1D, mask: Tensor1D): Scalar {
   const V = logits.shape[1];
   const f = tf.customGrad((...args) => {
     const [input, save] = args as unknown as [Tensor2D, (tensors: Tensor[]) => void];

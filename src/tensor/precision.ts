@@ -9,6 +9,11 @@ export const PRECISIONS: readonly Precision[] = ['float32', 'bf16'];
 
 let current: Precision = 'float32';
 
+/** The precision of products with weights at this moment: see {@link withPrecision}. */
+export function activePrecision(): Precision {
+  return current;
+}
+
 /** Runs `work`, which must not be asynchronous, with another precision of the products with weights. */
 export function withPrecision<T>(precision: Precision, work: () => T): T {
   const before = current;

@@ -71,6 +71,60 @@ static void rowsGrad(int kind, int64_t count, int64_t n, const float* dy, const 
   });
 }
 
+// Cross-entropy of scores. `stats` [rows, 2] keeps each row's largest score and the sum of exp(score - largest).
+static void tokens(const TokenLoss& s, float* loss, float* stats) {
+  Memory each(s.rows + 1);
+  parallelRange(s.rows, 1 + 16384 / (s.vocab + 1), [&](int64_t r0, int64_t r1) {
+    for (int64_t r = r0; r < r1; ++r) {
+      each.data[r] = 0.0f;
+      if (s.mask[r] == 0.0f) continue;
+      const float* x = s.logits + r * s.vocab;
+      vf most = vset1(x[0]);
+      overVectors(s.vocab, [&](int64_t j, int n) { most = n == VW ? vmax(most, vload(x + j)) : most; });
+      float top = vhmax(most);
+      for (int64_t j = s.vocab / VW * VW; j < s.vocab; ++j) top = x[j] > top ? x[j] : top;
+      const vf shift = vset1(top);
+      vf sum = vzero();
+      int64_t j = 0;
+      for (; j + VW <= s.vocab; j += VW) sum = vadd(sum, vexp(vsub(vload(x + j), shift)));
+      float Z = vsum(sum);
+      if (j < s.vocab) {
+        float rest[VW] = {};
+        vstore(rest, vexp(vsub(vloadn(x + j, static_cast<int>(s.vocab - j)), shift)));
+        for (int64_t i = j; i < s.vocab; ++i) Z += rest[i - j];
+      }
+      stats[2 * r] = top;
+      stats[2 * r + 1] = Z;
+      float log[VW];
+      vstore(log, vlog(vset1(Z)));
+      each.data[r] = s.mask[r] * (log[0] - (x[s.targets[r]] - top));
+    }
+  });
+  double sum = 0.0;
+  for (int64_t r = 0; r < s.rows; ++r) sum += each.data[r];
+  *loss = static_cast<float>(sum);
+}
+
+// dx = dy mask (softmax - one at the target)
+static void tokensGrad(const TokenLoss& s, const float* stats, float dy, float* dx) {
+  parallelRange(s.rows, 1 + 16384 / (s.vocab + 1), [&](int64_t r0, int64_t r1) {
+    for (int64_t r = r0; r < r1; ++r) {
+      float* to = dx + r * s.vocab;
+      const float weight = dy * s.mask[r];
+      if (s.mask[r] == 0.0f) {
+        convolution::zeroRun(to, s.vocab);
+        continue;
+      }
+      const float* x = s.logits + r * s.vocab;
+      const vf shift = vset1(stats[2 * r]), factor = vset1(weight / stats[2 * r + 1]);
+      overVectors(s.vocab, [&](int64_t j, int n) {
+        store(to + j, vmul(vexp(vsub(load(x + j, n), shift)), factor), n);
+      });
+      to[s.targets[r]] -= weight;
+    }
+  });
+}
+
 }  // namespace loss
 }  // namespace NETSSM_ISA
 }  // namespace netssm

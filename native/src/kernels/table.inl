@@ -17,6 +17,8 @@
 #include "rnn.inl"
 #include "optimizer.inl"
 #include "loss.inl"
+#include "norm.inl"
+#include "causal_silu.inl"
 #include "scan.inl"
 #include "scan_forward.inl"
 #include "scan_backward.inl"
@@ -41,6 +43,8 @@ static const Kernels table = {
     loss::rows,            loss::rowsGrad,
     decoder::pack,         decoder::workspace,  decoder::run,
     scan::forward,         scan::backward,
+    norm::forward,         norm::backward,      causalSilu::forward,  causalSilu::backward,
+    loss::tokens,          loss::tokensGrad,
 };
 
 }  // namespace NETSSM_ISA

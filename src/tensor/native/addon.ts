@@ -181,6 +181,36 @@ export interface Addon {
    */
   scanBackward(...arrays: (Float32Array | null)[]): void;
   /**
+   * RMSNorm, see `native/src/fused.h`; `params` = [rows, columns, groups].
+   * eps, x, add, gate, weight, then what is written: sum, y, scale. null: add, gate, sum.
+   */
+  normForward(eps: number, ...arrays: (Float32Array | null)[]): void;
+  /** x, gate, weight, scale, dy, dSum, then what is written: dx, dGate, dWeight. null: gate, dSum, dGate. */
+  normBackward(...arrays: (Float32Array | null)[]): void;
+  /**
+   * The causal convolution with SiLU, see `native/src/fused.h`; `params` = [batch, length, channels, taps].
+   * x, weight, bias, before, starts, then what is written: y, state. null: before, starts, state.
+   */
+  causalSilu(...arrays: (Float32Array | null)[]): void;
+  /** x to starts as in causalSilu, dy, dState, then what is written: dx, dWeight, dBias, dBefore. */
+  causalSiluGrad(...arrays: (Float32Array | null)[]): void;
+  /** Cross-entropy over scores; `params` = [rows, vocab]; loss [1], stats [rows, 2]. */
+  tokenLoss(
+    logits: Float32Array,
+    targets: Int32Array,
+    mask: Float32Array,
+    loss: Float32Array,
+    stats: Float32Array,
+  ): void;
+  tokenLossGrad(
+    logits: Float32Array,
+    targets: Int32Array,
+    mask: Float32Array,
+    stats: Float32Array,
+    dy: Float32Array,
+    dx: Float32Array,
+  ): void;
+  /**
    * One AdamW update of all parameters, in place; lists of arrays of equal lengths.
    * settings: [beta1, beta2, eps, keep, stepSize, correction, scale, maxNorm]; `scale` multiplies the gradients unless
    * maxNorm >= 0 clips them. Answers their global norm (0 without clipping); changes nothing where that is not finite.

@@ -5,8 +5,10 @@ import type { Tf } from './index';
 import type { KernelCall, NativeKernels } from './kernel';
 import { convolutionKernels } from './kernels/convolution';
 import { elementwiseKernels } from './kernels/elementwise';
+import { fusedKernels } from './kernels/fused';
 import { imageKernels } from './kernels/image';
 import { layoutKernels } from './kernels/layout';
+import { linearKernels } from './kernels/linear';
 import { matmulKernels } from './kernels/matmul';
 import { modelKernels } from './kernels/model';
 import { reduceKernels } from './kernels/reduce';
@@ -20,8 +22,10 @@ import { recurrentKernels } from './layers/recurrent';
 export const nativeKernels: NativeKernels = {
   ...convolutionKernels,
   ...elementwiseKernels,
+  ...fusedKernels,
   ...imageKernels,
   ...layoutKernels,
+  ...linearKernels,
   ...matmulKernels,
   ...modelKernels,
   ...reduceKernels,
