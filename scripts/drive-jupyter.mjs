@@ -14,7 +14,7 @@ import { ADAPTERS } from './browser/jupyter.mjs';
 
 const HELP = `Drives Jupyter in headless Chromium and checks what a reader would see.
 
-  node scripts/drive-jupyter.mjs                      JupyterLab and Notebook, three notebooks
+  node scripts/drive-jupyter.mjs                      JupyterLab and Notebook, four notebooks
   node scripts/drive-jupyter.mjs --with lab notebooks/03_bytes_to_tokens.ipynb
 
 Options:
@@ -43,9 +43,9 @@ const SECONDS = Number(values.minutes) * 60;
 const notebooks = (
   positionals.length > 0
     ? positionals
-    : ['00_quickstart', '03_bytes_to_tokens', '06_train_netssm'].map((name) =>
-        join(root, 'notebooks', `${name}.ipynb`),
-      )
+    : ['00_quickstart', '02_flows_and_sessions', '03_bytes_to_tokens', '06_train_netssm']
+        .map((name) => join(root, 'notebooks', `${name}.ipynb`))
+        .filter((path) => existsSync(path))
 ).map((path) => resolve(path));
 mkdirSync(values.out, { recursive: true });
 
@@ -170,7 +170,10 @@ async function watch(page, adapter, report, picture) {
     if (now.live) {
       states.add(now.live);
       if (states.size === 3) {
-        await page.value(`[...document.querySelectorAll('progress')].at(-1).scrollIntoView()`);
+        await page
+          .value(`[...document.querySelectorAll('progress')].at(-1).scrollIntoView()`)
+          .catch(() => {});
+        await sleep(400);
         await page.screenshot(picture('training'));
       }
       if (!interrupted && states.size >= 6 && /\d/.test(now.live)) {
