@@ -2,15 +2,13 @@ import { freemem, totalmem } from 'node:os';
 import {
   chunkedLossAndGradients,
   disposeStates,
-  initWeights,
   parameterShapes,
   stateShapes,
-  toParams,
   type MambaConfig,
   type Params,
 } from '../model';
-import { hasSelectiveScan, peakBytes, type Engine, type TF } from '../tensor';
-import { formatBytes, NetssmError, Rng } from '../util';
+import { hasSelectiveScan, hasSsdScan, peakBytes, type Engine, type TF } from '../tensor';
+import { formatBytes, NetssmError } from '../util';
 import type { TrainConfig } from './config';
 
 /** Where the memory of a training run goes, in bytes. */
@@ -44,8 +42,11 @@ export interface MemoryPlan {
 /** Activations of one chunk where rows are cut: more of it makes nothing faster. */
 const CHUNK_BYTES = 1 << 30;
 const [SHORTEST_CHUNK, LONGEST_CHUNK] = [16, 4096];
-/** Freed buffers wait for others of the same size: measured 1.15 to 1.35 times what is live (docs/training.md). */
-const POOL_SLACK = 1.3;
+/**
+ * Freed buffers wait for others of the same size: measured 1.15 to 1.35 times what is live (docs/performance.md), and up to
+ * what the pool allows itself where the last chunk has sizes of its own.
+ */
+const [POOL_SLACK, POOL_SLACK_UNEVEN] = [1.3, 1.5];
 /** Engines that compute on the master weights themselves. */
 const SHARING: readonly Engine['name'][] = ['native', 'cpu'];
 /** The address space of WebAssembly. */
@@ -64,15 +65,16 @@ export function usableMemory(): number {
  */
 export function activationBytesPerToken(engine: Engine, config: MambaConfig): number {
   const { tf } = engine;
-  const Q = config.ssm_cfg.layer === 'Mamba2' ? config.ssm_cfg.chunk_size : 64;
-  const [short, long] = [Q, 2 * Q];
+  // Two lengths of whole chunks where the operator works by chunks, so that the difference is that of any two.
+  const Q = config.ssm_cfg.layer === 'Mamba2' && !hasSsdScan(tf) ? config.ssm_cfg.chunk_size : 64;
   const perToken = (n_layer: number) => {
     const part = { ...config, n_layer };
-    const weights = initWeights(part, new Rng(1));
-    const params = toParams(tf, weights);
-    const difference = probe(tf, part, params, long) - probe(tf, part, params, short);
+    const params = Object.fromEntries(
+      parameterShapes(part).map(([name, shape]) => [name, tf.fill(shape, 0.01)]),
+    );
+    const difference = probe(tf, part, params, 2 * Q) - probe(tf, part, params, Q);
     tf.dispose(Object.values(params));
-    return difference / (long - short);
+    return difference / Q;
   };
   const [one, two] = [perToken(1), perToken(2)];
   const layer = Math.max(0, two - one);
@@ -117,7 +119,8 @@ export function estimateMemory(
       4 *
       parameters *
       (4 + (chunks > 1 ? 1 : 0) + (rows.accumulate > 1 ? 1 : 0) + (SHARING.includes(engine.name) ? 0 : 1)),
-    activations: POOL_SLACK * B * Math.min(chunkLen, L) * perToken * sweeps,
+    activations:
+      (L % chunkLen === 0 ? POOL_SLACK : POOL_SLACK_UNEVEN) * B * Math.min(chunkLen, L) * perToken * sweeps,
     boundaries: 4 * B * (chunks - 1) * config.n_layer * (size(conv) + size(ssm)),
     rows: 64 * B * L,
   };
@@ -166,14 +169,27 @@ export function planMemory(
   return plan;
 }
 
-/** The chunk length where rows are cut: at most what was asked for, in `auto` the largest power of two that fits. */
+/** The chunk length where rows are cut: what was asked for, else the longest useful one that fits. */
 function cut(train: TrainConfig, fits: (chunkLen: number) => boolean, useful: number): number {
-  if (train.recompute === 'always' && train.chunkLen !== null) return train.chunkLen;
-  const most = train.chunkLen ?? Math.min(LONGEST_CHUNK, Math.max(256, useful), train.contextLen);
-  if (train.chunkLen !== null && fits(train.chunkLen)) return train.chunkLen;
-  let n = 2 ** Math.floor(Math.log2(most));
-  while (n > SHORTEST_CHUNK && !fits(n)) n /= 2;
+  const { recompute, chunkLen, contextLen } = train;
+  if (chunkLen !== null && (recompute === 'always' || fits(chunkLen))) return chunkLen;
+  let most = chunkLen ?? Math.min(LONGEST_CHUNK, Math.max(256, Math.floor(useful)), contextLen);
+  let n = evenly(contextLen, most);
+  while (n > SHORTEST_CHUNK && !fits(n)) {
+    most = Math.floor(most / 2);
+    n = evenly(contextLen, most);
+  }
   return n;
+}
+
+/**
+ * Length of equal parts of at most `most`, more than half of it, where there are such: arrays of a shorter last part would
+ * need buffers of their own. Else a power of two.
+ */
+function evenly(length: number, most: number): number {
+  for (let parts = Math.ceil(length / most); parts < (2 * length) / most; parts++)
+    if (length % parts === 0) return length / parts;
+  return 2 ** Math.floor(Math.log2(most));
 }
 
 /** Says no before the machine starts to swap, or kills the process. */

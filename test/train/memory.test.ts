@@ -89,6 +89,18 @@ describe('planMemory', () => {
     expect(long.estimate.boundaries / cut.estimate.boundaries).toBeGreaterThan(8);
   });
 
+  it('cuts rows into equal chunks where it can', () => {
+    const lengths = [3000, 100_000, 65_536, 4099].map((contextLen) => {
+      const { chunkLen } = plan({ contextLen, memoryBudgetGB: 0.25 });
+      return [contextLen % chunkLen, chunkLen];
+    });
+    const power = lengths[2][1];
+    expect(Math.log2(power) % 1).toBe(0);
+    expect(lengths.slice(0, 3).map(([rest]) => rest)).toEqual([0, 0, 0]);
+    expect(lengths[0][1]).toBeGreaterThan(power / 2);
+    expect(lengths[3][1]).toBe(power); // a prime
+  });
+
   it('does what it is told', () => {
     expect(plan({ contextLen: 2048, chunkLen: 100 }).chunkLen).toBe(100);
     expect(plan({ contextLen: 2048, chunkLen: 100 }).notes).toEqual([]);
