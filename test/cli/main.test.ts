@@ -18,6 +18,7 @@ const COMMANDS = [
   'train',
   'generate',
   'evaluate',
+  'nprint',
   'kernel install',
   'notebook',
   'run-notebook',
