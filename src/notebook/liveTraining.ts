@@ -125,7 +125,7 @@ export function trainingHtml(view: TrainingView): string {
   const share = ended ? 1 : progress?.total ? progress.done / progress.total : 0;
   const bar = `<progress value="${ended ? 1 : Math.min(1, share).toFixed(4)}" max="1" style="width:14em;vertical-align:middle"></progress>`;
   const drawn = sample
-    ? `<div style="margin-top:.5em"><b>drawn at update ${sample.step}</b>, label ${escapeHtml(sample.label)}` +
+    ? `<div style="margin-top:.5em"><b>drawn at update ${sample.step}</b>, label ${escapeHtml(sample.label)}, behind the first packets of a validation session</div><div>` +
       `<pre style="margin:.2em 0;white-space:pre-wrap;font-size:12px;line-height:1.45">${sample.packets
         .map((packet) => `${packet.ok ? '✔' : '✘'} ${escapeHtml(sampleText(packet))}`)
         .join('\n')}</pre></div>`

@@ -1,6 +1,8 @@
 import { generateTraces, openStepper, type LoadedModel, type LoadOptions, type Sampling } from '../generate';
+import type { Frame } from '../capture';
 import { derivedSizes } from '../model';
 import { decodeFrame, summarize } from '../packets';
+import { decodeTokens, type TokenDataset } from '../tokens';
 import type { ModelInTraining } from '../train';
 
 /** A packet that a model drew, or that there was none. */
@@ -17,6 +19,8 @@ export interface SampleOptions {
   label?: string;
   /** Packets to draw. Default 3. */
   packets?: number;
+  /** Packets of a validation session that stand before them; 0: nothing but the label. Default 8. */
+  prompt?: number;
   /** Runs of tokens for a packet at most. Default 50. */
   tries?: number;
   seed?: number;
@@ -45,16 +49,18 @@ export async function asLoadedModel(
   };
 }
 
-/** The first packets of a session as a model in training would write them. */
+/** The next packets of a session, or its first ones, as a model in training would write them. */
 export async function samplePackets(
   model: ModelInTraining,
   options: SampleOptions = {},
 ): Promise<SampledPacket[]> {
-  const { packets = 3, tries = 50, label = model.vocabulary.labels[0], seed = 1, sampling } = options;
+  const { packets = 3, prompt = 8, tries = 50, seed = 1, sampling } = options;
+  const label = options.label ?? model.vocabulary.labels[0];
   const loaded = await asLoadedModel(model, { engine: options.engine });
   const [trace] = await generateTraces({
     model: loaded,
     label,
+    prompt: beginning(model.dataset, label, prompt),
     packets,
     tokens: packets * TOKENS,
     tries,
@@ -62,7 +68,8 @@ export async function samplePackets(
     sampling,
     jobs: 1,
   });
-  const { frames, report } = trace;
+  const { report } = trace;
+  const frames = trace.frames.slice(trace.promptPackets);
   const refusals = (packet: number) => report.refusals.filter((refusal) => refusal.packet === packet);
   const drawn = frames.map((frame, i): SampledPacket => {
     return { ok: true, tries: refusals(i).length + 1, text: summarize(decodeFrame(frame)) };
@@ -73,6 +80,25 @@ export async function samplePackets(
     drawn.push({ ok: false, tries: missed.length, text: `${code}: ${message}` });
   }
   return drawn;
+}
+
+/** The first packets of the label's first validation session; undefined where there is none. */
+function beginning(dataset: TokenDataset, label: string, packets: number): Frame[] | undefined {
+  const at = dataset.sequences.findIndex((s) => s.split === 'validation' && s.label === label);
+  if (at < 0 || packets === 0) return undefined;
+  const { layout, vocabulary, sequences } = dataset;
+  const tokens = dataset.tokens(at, 0, 1 + packets * (layout.maxBytes + 1));
+  const decoded = decodeTokens(tokens, vocabulary, layout, { linkType: sequences[at].linkType });
+  return decoded.packets
+    .slice(0, packets)
+    .map(({ data, wireLen, linkType }) => ({
+      data,
+      wireLen,
+      linkType,
+      tsMicros: 0,
+      tsNanos: 0,
+      interfaceId: 0,
+    }));
 }
 
 /** Tokens a packet that the model may use up, failed tries included: a model that knows nothing is stopped here. */

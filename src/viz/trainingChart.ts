@@ -93,9 +93,8 @@ function labelPanel({ steps, evals, ended }: TrainingProgress): string {
   const latest = evals.at(-1);
   if (!latest) return head + svgText(area.left, 60, waiting(ended));
   const at = tokenCounter(steps);
-  const names = Object.keys(latest.perLabel)
-    .sort((a, b) => latest.perLabel[b].tokens - latest.perLabel[a].tokens)
-    .slice(0, LABELS);
+  // In alphabetical order, so that a label has the colour that it has in other figures.
+  const names = Object.keys(latest.perLabel).sort().slice(0, LABELS);
   const lines = names.map((name) =>
     evals.flatMap((e): Point[] => (e.perLabel[name] ? [[at(e.step), e.perLabel[name].lossNats]] : [])),
   );
