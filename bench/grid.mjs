@@ -78,9 +78,9 @@ function measure(own, L, options) {
 
 /**
  * Measures the grid length by length, so that points to be compared lie close in time. `report` hears each point, and each
- * thing left out, as a line.
+ * thing left out, as a line; `save` all points so far after each of them.
  */
-export function runGrid(options, report = () => {}) {
+export function runGrid(options, report = () => {}, save = () => {}) {
   const rows = [];
   const gone = new Map(); // series that are over, and why
   for (const L of options.lengths)
@@ -108,8 +108,13 @@ export function runGrid(options, report = () => {}) {
       const row = { ...own, ...result, what: own.what, key };
       rows.push(row);
       report(line(row));
+      save(rows.map(withoutKey));
     }
-  return rows.map(({ key: _, ...row }) => row);
+  return rows.map(withoutKey);
+}
+
+function withoutKey({ key: _, ...row }) {
+  return row;
 }
 
 function label({ what, engine, size, threads, layer, precision }) {
@@ -188,8 +193,12 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   const say = values.json ? (text) => process.stderr.write(`${text}\n`) : (text) => console.log(text);
   const machine = describeMachine();
   say(`${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, load ${machine.load[0]}\n${HEADING}`);
-  const rows = runGrid(options, say);
-  const result = { machine, rows };
+  const write = (result) => {
+    if (!values.out) return;
+    mkdirSync(dirname(resolve(values.out)), { recursive: true });
+    writeFileSync(values.out, `${JSON.stringify(result, null, 1)}\n`);
+  };
+  const result = { machine, rows: runGrid(options, say, (rows) => write({ machine, rows })) };
   if (values.generate) {
     say('generation: bench/generate.mjs');
     const { stdout } = spawnSync(
@@ -202,10 +211,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     );
     if (stdout?.trim().startsWith('{')) result.generation = JSON.parse(stdout);
   }
-  if (values.out) {
-    mkdirSync(dirname(resolve(values.out)), { recursive: true });
-    writeFileSync(values.out, `${JSON.stringify(result, null, 1)}\n`);
-  }
+  write(result);
   if (values.figures) for (const file of drawFigures(result, values.figures, values.name)) say(file);
   if (values.json) console.log(JSON.stringify(result, null, 2));
 }
