@@ -25,7 +25,7 @@ build() { # name, flags
     # shellcheck disable=SC2046,SC2086
     $CXX -std=c++17 $2 $DEFINE -w $(flags_of "$t") -c "src/targets/$t.cpp" -o "$dir/$t.o"
   done
-  for f in src/dispatch src/thread_pool src/resize src/decoder src/adamw test/decoder test/images test/layers test/scan test/main; do
+  for f in src/dispatch src/thread_pool src/resize src/decoder src/adamw test/decoder test/images test/layers test/scan test/fused test/main; do
     # shellcheck disable=SC2086
     $CXX -std=c++17 $2 $DEFINE -w -ffp-contract=off -c "$f.cpp" -o "$dir/$(basename "$f").o"
   done

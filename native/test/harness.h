@@ -65,3 +65,4 @@ void testResize(Random& r);
 void testLayers(Random& r);
 void testDecoder(Random& r);
 void testScan(Random& r);
+void testFused(Random& r);

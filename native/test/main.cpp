@@ -289,6 +289,7 @@ void all(unsigned seed) {
   with(testLayers);
   with(testDecoder);
   with(testScan);
+  with(testFused);
 }
 
 }  // namespace
