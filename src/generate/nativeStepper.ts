@@ -1,5 +1,6 @@
 import type { MambaConfig, Weights } from '../model';
 import type { Addon, NativeDecoder } from '../tensor/native';
+import { readWithLabel } from '../tokens';
 import { NetssmError } from '../util';
 import type { Stepper } from './stepper';
 
@@ -11,6 +12,8 @@ export const WEIGHT_FORMATS: readonly WeightFormat[] = ['float32', 'bf16', 'int8
 /** What the model remembers of one sequence. Copies share their numbers until one of them reads a token. */
 export interface NativeState {
   numbers: { data: Float32Array; holders: number };
+  /** The sequence's label, for models that read it at every packet. */
+  label?: number;
 }
 
 /** Sequences in one call, and tokens of all of them together: limits of the library. */
@@ -29,6 +32,7 @@ export class NativeStepper implements Stepper<NativeState> {
   /** Numbers of states that nobody holds any more. */
   private readonly free: Float32Array[] = [];
   private readonly token = new Int32Array(MOST_SEQUENCES);
+  private readonly readsLabel: boolean;
   private readonly one: { from: Float32Array[]; to: Float32Array[]; logits: Float32Array[] };
 
   /** `parallel`: share a call among the library's threads where the model is large enough for that. */
@@ -38,6 +42,7 @@ export class NativeStepper implements Stepper<NativeState> {
     config: MambaConfig,
     private readonly parallel = true,
   ) {
+    this.readsLabel = config.label_every_packet ?? false;
     const multiple = config.pad_vocab_size_multiple;
     this.vocabSize = Math.ceil(config.vocab_size / multiple) * multiple;
     const none = new Float32Array(0);
@@ -62,10 +67,11 @@ export class NativeStepper implements Stepper<NativeState> {
 
   copyState(state: NativeState): NativeState {
     state.numbers.holders++;
-    return { numbers: state.numbers };
+    return { numbers: state.numbers, label: state.label };
   }
 
   copyStateInto(from: NativeState, to: NativeState): void {
+    to.label = from.label;
     if (from.numbers === to.numbers) return;
     this.release(to);
     from.numbers.holders++;
@@ -74,7 +80,7 @@ export class NativeStepper implements Stepper<NativeState> {
 
   step(state: NativeState, token: number, logits: Float32Array): void {
     const { from, to, logits: scores } = this.one;
-    this.token[0] = this.checked(token);
+    this.token[0] = this.checked(state, token);
     from[0] = state.numbers.data;
     to[0] = this.target(state);
     scores[0] = logits;
@@ -86,7 +92,7 @@ export class NativeStepper implements Stepper<NativeState> {
     for (let at = 0; at < states.length; at += MOST_SEQUENCES) {
       const end = Math.min(states.length, at + MOST_SEQUENCES);
       const some = states.slice(at, end);
-      tokens.slice(at, end).forEach((token, i) => (this.token[i] = this.checked(token)));
+      tokens.slice(at, end).forEach((token, i) => (this.token[i] = this.checked(some[i], token)));
       const from = some.map((state) => state.numbers.data);
       const to = some.map((state) => this.target(state));
       this.decoder.run(this.token, 1, from, to, logits.slice(at, end), this.parallel);
@@ -96,7 +102,7 @@ export class NativeStepper implements Stepper<NativeState> {
   prefill(state: NativeState, tokens: ArrayLike<number>, logits?: Float32Array): void {
     for (let at = 0; at < tokens.length; at += PREFILL_RUN) {
       const n = Math.min(PREFILL_RUN, tokens.length - at);
-      const run = Int32Array.from({ length: n }, (_, i) => this.checked(tokens[at + i]));
+      const run = Int32Array.from({ length: n }, (_, i) => this.checked(state, tokens[at + i]));
       const from = [state.numbers.data];
       const scores = [at + n === tokens.length && logits ? logits : null];
       this.decoder.run(run, n, from, [this.target(state)], scores, this.parallel);
@@ -127,8 +133,9 @@ export class NativeStepper implements Stepper<NativeState> {
     return all.subarray(skip / 4, skip / 4 + n);
   }
 
-  private checked(token: number): number {
-    if (token >= 0 && token < this.vocabSize) return token;
+  /** The id that the model reads. */
+  private checked(state: NativeState, token: number): number {
+    if (token >= 0 && token < this.vocabSize) return this.readsLabel ? readWithLabel(state, token) : token;
     throw new NetssmError('token_out_of_range', `token ${token} is not in 0..${this.vocabSize - 1}`, {
       hint: 'The tokens and the model must come from the same vocabulary (tokenizer.json).',
     });

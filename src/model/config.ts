@@ -38,6 +38,11 @@ export interface MambaConfig {
   fused_add_norm: boolean;
   pad_vocab_size_multiple: number;
   tie_embeddings: true;
+  /**
+   * Reads the sequence's label again in the place of every `<|pkt|>` (netssm/tokens, labelReading.ts). Not one of the
+   * reference's keys; absent: as the reference, the label is read once.
+   */
+  label_every_packet?: boolean;
 }
 
 /** Sizes that follow from a config. */
@@ -132,7 +137,7 @@ export function validateConfig(value: unknown): MambaConfig {
   if (!Object.hasOwn(DEFAULT_SSM, layer))
     problems.push(`ssm_cfg.layer must be "Mamba1" or "Mamba2", not ${JSON.stringify(layer)}`);
   const defaults = DEFAULT_SSM[layer as keyof typeof DEFAULT_SSM] ?? DEFAULT_MAMBA2;
-  const known = new Set(Object.keys(DEFAULT_CONFIG));
+  const known = new Set([...Object.keys(DEFAULT_CONFIG), 'label_every_packet']);
   const knownSsm = new Set(Object.keys(defaults));
   const config = { ...DEFAULT_CONFIG, ...given };
   const ssm = { ...defaults, ...given.ssm_cfg } as MambaConfig['ssm_cfg'];
@@ -152,6 +157,9 @@ export function validateConfig(value: unknown): MambaConfig {
   for (const [key, n] of Object.entries(ssm))
     if (key !== 'layer' && knownSsm.has(key) && !(key === 'dt_rank' && n === 'auto'))
       positive(`ssm_cfg.${key}`, n);
+  if (!['undefined', 'boolean'].includes(typeof config.label_every_packet))
+    problems.push('label_every_packet must be true or false');
+  if (!config.label_every_packet) delete config.label_every_packet;
   if (!config.tie_embeddings) problems.push('tie_embeddings must be true');
   if (!config.rms_norm) problems.push('rms_norm must be true');
   if (ssm.layer === 'Mamba2') {

@@ -1,3 +1,4 @@
+import { readWithLabel } from '../tokens';
 import { NetssmError } from '../util';
 import { derivedSizes, stateShapes, type MambaConfig } from './config';
 import { checkWeights, type Weights } from './params';
@@ -11,6 +12,8 @@ export interface StepState {
   conv: Float32Array[];
   /** Per layer h: [d_inner, d_state] in Mamba-1, [nheads, headdim, d_state] in Mamba-2. */
   ssm: Float32Array[];
+  /** The sequence's label, for models that read it at every packet. */
+  label?: number;
 }
 
 /** One layer's mixer, a token at a time. */
@@ -74,13 +77,15 @@ export class StepModel {
 
   /** An independent copy: to go on from the same point twice. */
   copyState(state: StepState): StepState {
-    return { conv: state.conv.map((a) => a.slice()), ssm: state.ssm.map((a) => a.slice()) };
+    const { conv, ssm, label } = state;
+    return { conv: conv.map((a) => a.slice()), ssm: ssm.map((a) => a.slice()), label };
   }
 
   /** The same without a new state: `to` becomes a copy of `from`. */
   copyStateInto(from: StepState, to: StepState): void {
     from.conv.forEach((a, i) => to.conv[i].set(a));
     from.ssm.forEach((a, i) => to.ssm[i].set(a));
+    to.label = from.label;
   }
 
   /**
@@ -96,7 +101,8 @@ export class StepModel {
       });
     }
     const { x, u } = this;
-    for (let i = 0; i < D; i++) x[i] = this.embedding[token * D + i];
+    const id = this.config.label_every_packet ? readWithLabel(state, token) : token;
+    for (let i = 0; i < D; i++) x[i] = this.embedding[id * D + i];
     for (let i = 0; i < this.layers.length; i++) {
       rmsNorm(x, this.layers[i].norm, u, 0, D);
       this.layers[i].mixer.step(u, state.conv[i], state.ssm[i], x);

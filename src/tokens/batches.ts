@@ -12,6 +12,8 @@ export interface BatchOptions {
   seed: number;
   /** Another epoch, another order. */
   epoch: number;
+  /** Inputs have the label in the place of every `<|pkt|>`: see labelReading.ts. Default false. */
+  labelEveryPacket?: boolean;
 }
 
 /** `batch` rows of `rowLen` tokens, row-major: element [b, t] is at b * rowLen + t. */
@@ -62,7 +64,7 @@ const inputsOf = (piece: Piece) => piece.to - piece.from + (piece.from > 0 ? PRE
  * cut: nobody could read the second half. The last token of a sequence is no input: nothing follows it.
  */
 export function planBatches(options: BatchOptions): BatchPlan {
-  const { dataset, split, rowLen, batch, seed, epoch } = options;
+  const { dataset, split, rowLen, batch, seed, epoch, labelEveryPacket = false } = options;
   checkRows(rowLen, batch);
   const rng = new Rng(`batches/${seed}/${epoch}/${split}`);
   const order: number[] = [];
@@ -89,7 +91,8 @@ export function planBatches(options: BatchOptions): BatchPlan {
     at(index) {
       if (!(index >= 0 && index < batches)) throw new RangeError(`batch ${index} of ${batches}`);
       const out = emptyBatch(batch, rowLen);
-      for (let b = 0; b < batch; b++) fillRow(dataset, lanes[b], offsets[b], index * rowLen, out, b, rowLen);
+      for (let b = 0; b < batch; b++)
+        fillRow(dataset, lanes[b], offsets[b], index * rowLen, out, b, rowLen, labelEveryPacket);
       return out;
     },
   };
@@ -137,6 +140,7 @@ function fillRow(
   out: TokenBatch,
   b: number,
   rowLen: number,
+  labelEveryPacket: boolean,
 ): void {
   const row = b * rowLen;
   const end = position + rowLen;
@@ -150,10 +154,11 @@ function fillRow(
     const last = Math.min(offsets[i + 1] - offsets[i], end - offsets[i]);
     const to = row + offsets[i] - position;
     if (first === 0) out.starts[to] = 1;
+    const label = dataset.tokens(piece.sequence, 0, 1)[0];
+    const separator = labelEveryPacket ? label : PKT;
     if (first < prefix) {
-      const label = dataset.tokens(piece.sequence, 0, 1)[0];
       for (let k = first; k < Math.min(prefix, last); k++) {
-        out.tokens[to + k] = k === 0 ? label : PKT;
+        out.tokens[to + k] = k === 0 ? label : separator;
         out.targets[to + k] = k === 0 ? PKT : dataset.tokens(piece.sequence, piece.from, piece.from + 1)[0];
       }
     }
@@ -162,7 +167,7 @@ function fillRow(
     const at = piece.from + begin - prefix;
     const tokens = dataset.tokens(piece.sequence, at, at + (last - begin) + 1);
     for (let k = 0; k < last - begin; k++) {
-      out.tokens[to + begin + k] = tokens[k];
+      out.tokens[to + begin + k] = tokens[k] === PKT ? separator : tokens[k];
       out.targets[to + begin + k] = tokens[k + 1];
       out.mask[to + begin + k] = 1;
     }

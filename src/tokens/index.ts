@@ -4,6 +4,7 @@ export * from './checksums';
 export * from './dataset';
 export * from './headerLayouts';
 export * from './inputs';
+export * from './labelReading';
 export * from './layout';
 export * from './layouts';
 export * from './meta';

@@ -37,6 +37,8 @@ export interface PieceOptions {
    * the row. A piece ends early where its session does, and the last one of a row where the row does.
    */
   shortest?: number;
+  /** Inputs have the label in the place of every `<|pkt|>`: see labelReading.ts. Default false. */
+  labelEveryPacket?: boolean;
   /** Gives the change that all packets of one piece go through. */
   change?: (rng: Rng) => (packet: PiecePacket) => PiecePacket;
   /** Bytes of decoded packets held; default {@link PACKET_STORE_BYTES}. Part of what decides the rows. */
@@ -100,7 +102,7 @@ export function planPieces(options: PieceOptions): PiecePlan {
   const epochRows = usable.length === 0 ? 0 : Math.max(1, Math.ceil(total / rowLen));
   // Twice, so that the groups of two neighbouring rows fit.
   const store = new PacketStore(dataset, change !== undefined, 2 * maxBytes);
-  const writer = new PieceWriter(dataset, store);
+  const writer = new PieceWriter(dataset, store, options.labelEveryPacket);
   let epochNow = -1;
   let groups: Group[] = [];
 
@@ -224,6 +226,7 @@ class PieceWriter {
   constructor(
     private readonly dataset: TokenDataset,
     private readonly store: PacketStore,
+    private readonly labelEveryPacket = false,
   ) {}
 
   /** Writes one piece at position `at` of a batch; returns how many inputs it takes. */
@@ -232,7 +235,7 @@ class PieceWriter {
     const tokens = this.encode(order);
     const inputs = Math.min(tokens.length - 1, order.room);
     for (let k = 0; k < inputs; k++) {
-      out.tokens[at + k] = tokens[k];
+      out.tokens[at + k] = this.labelEveryPacket && tokens[k] === PKT ? tokens[0] : tokens[k];
       out.targets[at + k] = tokens[k + 1];
       out.starts[at + k] = k === 0 ? 1 : 0;
       out.mask[at + k] = k < prefix ? 0 : 1;

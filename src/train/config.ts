@@ -241,7 +241,7 @@ function checkModel(model: unknown, problems: string[]): void {
     problems.push('model must be an object');
     return;
   }
-  const known = Object.keys(DEFAULT_CONFIG).filter((key) => key !== 'vocab_size');
+  const known = [...Object.keys(DEFAULT_CONFIG), 'label_every_packet'].filter((key) => key !== 'vocab_size');
   for (const key of Object.keys(model)) {
     if (key === 'vocab_size') problems.push('model.vocab_size comes from the data set and cannot be set');
     else if (!known.includes(key)) problems.push(`unknown key "model.${key}"`);

@@ -7,7 +7,7 @@ import {
   type Params,
 } from '../model';
 import type { Engine } from '../tensor';
-import { PADDING, type Split, type TokenDataset } from '../tokens';
+import { PADDING, PKT, type Split, type TokenDataset } from '../tokens';
 import { NetssmError, type OnProgress } from '../util';
 import { macrotask } from './interrupt';
 import { LossTotals, type LossResult } from './lossTotals';
@@ -58,7 +58,7 @@ export async function evaluateLoss(
     });
   }
   const total = rows.flat().reduce((sum, piece) => sum + piece.length - 1, 0);
-  const readers = rows.map((row) => new RowReader(dataset, row, options.idMap));
+  const readers = rows.map((row) => new RowReader(dataset, row, options.idMap, config.label_every_packet));
   const totals = new LossTotals();
   let states: LayerState[] | undefined;
   const tokens = new Int32Array(B * L);
@@ -165,6 +165,7 @@ class RowReader {
     private readonly dataset: TokenDataset,
     private readonly pieces: readonly Piece[],
     private readonly idMap: Int32Array | undefined,
+    private readonly labelEveryPacket = false,
   ) {
     this.left = pieces.reduce((sum, piece) => sum + piece.length, 0);
   }
@@ -180,8 +181,9 @@ class RowReader {
       const n = Math.min(offset + count - to, length - this.at);
       const tokens = this.dataset.tokens(sequence, this.at, Math.min(this.at + n + 1, length));
       if (this.at === 0) into.starts[to] = 1;
+      const separator = this.labelEveryPacket ? this.dataset.tokens(sequence, 0, 1)[0] : PKT;
       for (let k = 0; k < n; k++) {
-        into.tokens[to + k] = id(tokens[k]);
+        into.tokens[to + k] = id(tokens[k] === PKT ? separator : tokens[k]);
         into.sequences[to + k] = sequence;
         into.positions[to + k] = this.at + k + 1;
         if (k + 1 < tokens.length && tokens[k + 1] !== PADDING) into.targets[to + k] = id(tokens[k + 1]);

@@ -37,7 +37,13 @@ export class TrainingLoop {
     private readonly signal: AbortSignal,
   ) {
     const { train, dataset, checkpoint } = run;
-    this.rows = new Rows(dataset, train, checkpoint?.state.position as BatchPosition | undefined, run.idMap);
+    this.rows = new Rows(
+      dataset,
+      train,
+      checkpoint?.state.position as BatchPosition | undefined,
+      run.idMap,
+      run.config.label_every_packet,
+    );
     this.hasValidation = dataset.sequences.some(({ split, length }) => split === 'validation' && length > 1);
     if (!this.hasValidation)
       run.notes.push('no validation sequences: model.safetensors holds the last weights');

@@ -32,6 +32,8 @@ export class Rows {
     private readonly config: TrainConfig,
     readonly position: BatchPosition = { epoch: 0, index: 0 },
     private readonly idMap?: Int32Array,
+    /** See `label_every_packet` of the model's config. */
+    private readonly labelEveryPacket = false,
   ) {
     if (!dataset.sequences.some(({ split, length }) => split === 'train' && length > 1)) {
       throw new NetssmError('split_empty', `${dataset.dir}: the training split has nothing to predict`, {
@@ -73,6 +75,7 @@ export class Rows {
       rowLen: contextLen,
       batch: batchSize,
       seed,
+      labelEveryPacket: this.labelEveryPacket,
     } as const;
     if (mode === 'stream') return planBatches({ ...rows, epoch: this.position.epoch });
     const change = (rng: Rng) => {
