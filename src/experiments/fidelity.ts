@@ -4,7 +4,14 @@ import { loadModel } from '../generate';
 import { dataTable } from './dataTable';
 import type { Experiment, ExperimentJob, JobContext, ResultTable, RunContext } from './experiment';
 import { figureJob, segmentFigures, type PairFigures } from './figures';
-import { generateTwins, modelLabels, readGenerated, type GeneratedLabel, type Twin } from './generated';
+import {
+  generateTwins,
+  MODEL_SOURCE,
+  modelLabels,
+  readGenerated,
+  type GeneratedLabel,
+  type Twin,
+} from './generated';
 import { generationTable, samplingTable } from './tablesGeneration';
 import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type Measured, type MeasureSettings } from './measure';
 import { conversations, TRACE_UNITS, type TraceUnit } from './realTraces';
@@ -34,10 +41,7 @@ const SUITE_JOBS: Readonly<Record<string, readonly Suite[]>> = {
   semantics: ['semantics'],
 };
 
-/** The judged source's name in all tables. */
-export const MODEL_SOURCE = 'netssm';
-
-type FidelityResult = GeneratedLabel | Measured | PairFigures;
+export type FidelityResult = GeneratedLabel | Measured | PairFigures;
 
 /** Traces from a model against held-out real ones: Tables 2 to 4, Figure 3, appendix Figures 2 to 4 and Table 2. */
 export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = {

@@ -12,6 +12,9 @@ import {
 } from '../generate';
 import { NetssmError, Rng, type OnProgress } from '../util';
 
+/** The judged source's name in all tables. */
+export const MODEL_SOURCE = 'netssm';
+
 /** A real trace whose first packet is the prompt, and whose length is wanted. */
 export interface Twin {
   /** As in {@link realTraces}: the trace's `path`. */

@@ -10,7 +10,14 @@ import { trivialBaselines } from '../generators';
 import { Rng } from '../util';
 import { dataTable } from './dataTable';
 import type { Experiment, ExperimentJob, JobContext, Json, RunContext } from './experiment';
-import { generateTwins, modelLabels, readGenerated, type GeneratedLabel, type Twin } from './generated';
+import {
+  generateTwins,
+  MODEL_SOURCE,
+  modelLabels,
+  readGenerated,
+  type GeneratedLabel,
+  type Twin,
+} from './generated';
 import { MIXING_COLUMNS, MIXING_FEATURES, type MixingColumns } from './mixingItems';
 import { mixingJob, type MixingResult, type MixingSide, type MixingTask } from './mixingJob';
 import { MIXING_RATES } from './paperCurves';
@@ -44,7 +51,6 @@ export interface MixingSettings {
   testItems: number;
 }
 
-const MODEL_SOURCE = 'netssm';
 const RIVALS = trivialBaselines().map(({ card }) => card.name);
 
 /** Figure 2 and appendix Figure 1. */

@@ -119,6 +119,7 @@ function byClass(
             column.ours('membership AUC'),
             column.ours('AUC low'),
             column.ours('AUC high'),
+            column.bar('at most 0.6'),
           ]),
     ],
     rows: labels.map((label): Cell[] => {
@@ -140,6 +141,7 @@ function byClass(
         audit?.auc.estimate ?? null,
         audit?.auc.low ?? null,
         audit?.auc.high ?? null,
+        audit ? (audit.auc.estimate <= 0.6 ? 'met' : 'missed') : null,
       ];
     }),
     notes:

@@ -1,12 +1,16 @@
 import { join } from 'node:path';
-import type { ComplianceRow } from '../evaluate';
 import { TRAIN_PRESETS } from '../train';
 import { Rng } from '../util';
-import type { Cell, Experiment, ExperimentJob, JobContext, ResultFigure, ResultTable } from './experiment';
-import { generateTwins, readGenerated, type GeneratedLabel, type Twin } from './generated';
-import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type Measured, type MeasureSettings } from './measure';
+import type { Experiment, ExperimentJob, JobContext } from './experiment';
+import { generateTwins, MODEL_SOURCE, readGenerated, type GeneratedLabel, type Twin } from './generated';
+import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type MeasureSettings } from './measure';
 import { badOptions, checkCounts } from './settings';
-import { column } from './tables';
+import {
+  trainingTable,
+  validationFigure,
+  variantGenerationTable,
+  type JudgedVariant,
+} from './tablesVariants';
 import {
   heldOutBits,
   layoutOf,
@@ -14,7 +18,6 @@ import {
   tokeniseJob,
   trainJob,
   variantConfig,
-  type HeldOutBits,
   type TrainedVariant,
   type TrainingSettings,
   type TrainingVariant,
@@ -29,15 +32,7 @@ export interface VariantSettings extends TrainingSettings, MeasureSettings {
   lossPackets: number;
 }
 
-/** What one variant's traces are worth. */
-interface JudgedVariant {
-  variant: string;
-  heldOut: HeldOutBits;
-  generated: GeneratedLabel[];
-  measured: Measured;
-}
-
-type VariantResult = { tokensPerPacket: number } | TrainedVariant | JudgedVariant;
+export type VariantResult = { tokensPerPacket: number } | TrainedVariant | JudgedVariant;
 
 const demo = TRAIN_PRESETS.demo;
 
@@ -176,15 +171,13 @@ function trainingExperiment(about: {
       const trained = options.variants.map((_, i) => results.get(`train-${i}`)?.result as TrainedVariant);
       const judged = options.variants.map((_, i) => results.get(`judge-${i}`)?.result as JudgedVariant);
       return Promise.resolve({
-        tables: [trainingTable(name, trained, judged), generationTable(name, judged)],
+        tables: [trainingTable(name, trained, judged), variantGenerationTable(name, judged)],
         figures: [validationFigure(name, trained)],
         notes: [...new Set(judged.flatMap(({ measured }) => measured.notes))],
       });
     },
   };
 }
-
-const SOURCE = 'netssm';
 
 async function judgeJob(
   variant: TrainingVariant,
@@ -218,141 +211,18 @@ async function judgeJob(
       signal,
     });
     generated.push(set);
-    traces.push(...(await readGenerated(dir(label), [set], SOURCE)).traces);
+    traces.push(...(await readGenerated(dir(label), [set], MODEL_SOURCE)).traces);
   }
   const measured = await measure(context, {
     unit: 'session',
     labels: classes,
     suites: ['similarity', 'validity', 'compliance'],
-    judged: [{ name: SOURCE, traces }],
+    judged: [{ name: MODEL_SOURCE, traces }],
   });
   return {
     variant: variant.name,
     heldOut: await heldOutBits(model, context, options.lossPackets),
     generated,
     measured,
-  };
-}
-
-function trainingTable(
-  name: string,
-  trained: readonly TrainedVariant[],
-  judged: readonly JudgedVariant[],
-): ResultTable {
-  return {
-    id: `${name}-training`,
-    title: 'Training with equal compute, and the loss on held-out real sessions',
-    reproduces: [],
-    columns: [
-      column.name('variant'),
-      column.name('layout'),
-      column.ours('parameters'),
-      column.ours('steps'),
-      column.ours('tokens read'),
-      column.ours('10^12 operations'),
-      column.ours('best validation loss, nats', 4),
-      column.ours('held-out loss, nats', 4),
-      column.ours('tokens a packet'),
-      column.ours('bits a packet', 4),
-    ],
-    rows: trained.map((each, i): Cell[] => {
-      const { heldOut } = judged[i];
-      return [
-        each.variant,
-        each.layout,
-        each.parameters,
-        each.steps,
-        each.tokens,
-        each.teraOperations,
-        each.bestLossNats,
-        heldOut.lossNats,
-        heldOut.tokensPerPacket,
-        heldOut.bitsPerPacket,
-      ];
-    }),
-    notes: [
-      'Nats a token compare within a layout only; bits a packet compare across layouts, as far as they keep the same: ' +
-        'paper-94 keeps checksums, compact and compact-rel do not.',
-    ],
-  };
-}
-
-function generationTable(name: string, judged: readonly JudgedVariant[]): ResultTable {
-  const percent = (part: number, of: number): number | null => (of === 0 ? null : (100 * part) / of);
-  const distance = (measured: Measured, source: string, what: string): number | null =>
-    measured.similarity.find((row) => row.source === source && row.label === 'macro' && row.what === what)
-      ?.jsDistance ?? null;
-  const shares = (measured: Measured, source: string): Cell[] => {
-    const row = measured.compliance?.rows.find(
-      (each): each is ComplianceRow => each.source === source && each.label === 'pooled',
-    );
-    if (!row) return [null, null, null, null];
-    const { tcp } = row;
-    return [
-      percent(tcp.handshakes, tcp.withSyn),
-      percent(tcp.closedByFin + tcp.closedByRst, tcp.flows),
-      percent(tcp.seqProgress, tcp.seqChecked),
-      percent(tcp.ackProgress, tcp.ackRepeatable),
-    ];
-  };
-  const rows = judged.map(({ variant, generated, measured }): Cell[] => {
-    const sum = (of: (set: GeneratedLabel) => number): number => generated.reduce((n, set) => n + of(set), 0);
-    const packets = sum((set) => set.packets);
-    const first = sum((set) => (set.firstTry ?? 0) * (set.packets + set.skipped));
-    return [
-      variant,
-      packets,
-      percent(first, packets + sum((set) => set.skipped)),
-      distance(measured, SOURCE, 'tcp'),
-      distance(measured, SOURCE, 'mean'),
-      ...shares(measured, SOURCE),
-    ];
-  });
-  const [{ measured }] = judged;
-  return {
-    id: `${name}-generation`,
-    title: 'What the variants generate: prompt one packet, raw output',
-    reproduces: [],
-    columns: [
-      column.name('variant'),
-      column.ours('packets'),
-      column.ours('decoded at first try, %', 4),
-      column.ours('header JSD'),
-      column.ours('fields, mean JSD'),
-      column.ours('handshakes, %'),
-      column.ours('closes, %'),
-      column.ours('SEQ progress, %'),
-      column.ours('ACK progress, %'),
-    ],
-    rows: [
-      ...rows,
-      [
-        'real (floor)',
-        null,
-        null,
-        distance(measured, 'real', 'tcp'),
-        distance(measured, 'real', 'mean'),
-        ...shares(measured, 'real'),
-      ],
-    ],
-    notes: ['Distances from held-out real sessions, macro over the classes.'],
-  };
-}
-
-function validationFigure(name: string, trained: readonly TrainedVariant[]): ResultFigure {
-  return {
-    id: `${name}-validation`,
-    title: 'Validation loss by compute',
-    reproduces: [],
-    x: '10^12 operations',
-    y: 'nats a token',
-    series: trained.map(({ variant, layout, steps, teraOperations, validation }) => ({
-      name: variant,
-      from: 'ours' as const,
-      panel: layout,
-      x: validation.map(({ step }) => (step / steps) * teraOperations),
-      y: validation.map(({ lossNats }) => lossNats),
-    })),
-    notes: ['A panel a layout: their tokens are different.'],
   };
 }
