@@ -117,8 +117,10 @@ export function historyBundle(history: History): MimeBundle {
 }
 
 export function trainedRunBundle({ model, history, how }: TrainedRun): MimeBundle {
+  const line = `${how}: ${model.name}, ${number(history.step)} updates`;
+  // Where something was trained, `fit` has just shown it.
+  if (how !== 'loaded') return { 'text/plain': line };
   const bundle = historyBundle(history);
-  const line = `${how}: ${model.name}`;
   return {
     'text/html': `<p>${escapeHtml(line)}</p>${bundle['text/html']}`,
     'text/plain': `${line}\n${bundle['text/plain']}`,
