@@ -111,7 +111,8 @@ const DARK_COLORS: Readonly<Record<string, string>> = {
   '#4d4d4d': '#c3c8cd',
   '#000000': '#f0f2f4',
   '#c8c8c8': '#5a6169',
-  '#0072b2': '#4aa8e0',
+  '#0072b2': '#3f93d6',
+  '#56b4e9': '#b5e3ff',
   '#332288': '#8c7fe0',
   '#882255': '#d0639a',
   '#117733': '#4fb56f',
@@ -152,12 +153,17 @@ function pageScript(figures: Readonly<Record<string, FigureSpec>>): string {
     layout.margin.t = Math.max(16, layout.margin.t - ${TITLE_HEIGHT});
     layout.height -= ${TITLE_HEIGHT};
     var narrow = layout.meta && layout.meta.narrow;
+    var entries = spec.data.filter(function (trace) { return trace.showlegend !== false && trace.type !== 'heatmap'; }).length;
+    // A legend of two lines, below the buttons.
+    if (entries > 5 && width >= 640) {
+      layout.margin.t += 22;
+      layout.height += 22;
+    }
     if (width < 640) {
       layout.margin.l = Math.min(layout.margin.l, 48);
       layout.margin.r = Math.min(layout.margin.r, 10);
       layout.font.size = 11;
       // The legend has one line for each of long names.
-      var entries = spec.data.filter(function (trace) { return trace.showlegend !== false && trace.type !== 'heatmap'; }).length;
       if (entries > 1) layout.height += 14 * entries;
       if (narrow) Object.keys(narrow).forEach(function (key) { layout[key] = narrow[key]; });
     }
