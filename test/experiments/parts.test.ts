@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { traceOfFrames } from '../../src/evaluate';
@@ -19,7 +19,9 @@ import {
   PAPER_CURVES,
   PAPER_SIMILARITY,
   populationOf,
+  readReproducedRuns,
   reproductionMarkdown,
+  RESULTS_DIR,
   scaler,
   variantConfig,
   type ReproducedRun,
@@ -29,6 +31,7 @@ import {
 } from '../../src/experiments';
 import { PAPER_METRICS } from '../../src/evaluate';
 import { matrix } from '../../src/stats';
+import { projectRoot } from '../../src/util';
 import { tcpSession } from '../cli/helpers';
 import { temporaryFolder } from './toy';
 
@@ -170,6 +173,14 @@ describe('reproductionMarkdown', () => {
     expect(page.match(/^not run$/gm)).toHaveLength(12);
     expect(reproductionMarkdown([run([rows])])).toBe(page);
   });
+});
+
+test('docs/reproduction.md is that of the results that are kept (node scripts/reproduction.mjs)', () => {
+  const folders = readdirSync(RESULTS_DIR)
+    .sort()
+    .map((name) => join(RESULTS_DIR, name));
+  const page = readFileSync(join(projectRoot, 'docs', 'reproduction.md'), 'utf8');
+  expect(reproductionMarkdown(readReproducedRuns(folders))).toBe(page);
 });
 
 describe('populations', () => {
