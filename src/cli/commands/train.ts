@@ -102,7 +102,12 @@ async function train(options: TrainOptions, io: Io): Promise<number> {
       `${last ? `, last loss ${formatNumber(last.lossNats, 4)} nats` : ''}${best}`,
   );
   if (history.stopped !== 'steps') {
-    const why = history.stopped === 'interrupt' ? 'Interrupted' : 'Out of time';
+    const reasons = {
+      interrupt: 'Interrupted',
+      time: 'Out of time',
+      patience: 'No better evaluation any more',
+    };
+    const why = reasons[history.stopped];
     io.note(
       `${why}; everything is saved. Go on with: netssm train --data ${options.data} --out ${options.out} --resume`,
     );
