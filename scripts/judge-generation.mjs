@@ -30,7 +30,7 @@ if (args.root === undefined) ensureBuilt();
 const require = createRequire(import.meta.url);
 const from = (folder) => require(join(args.root ?? root, 'dist', folder, 'index.js'));
 const { readCapture } = from('capture');
-const { collectInputs } = from('tokens');
+const { collectInputs, inputSource } = from('tokens');
 const { checkTcpNumbers, emptyTcpNumbers, firstTryRate, generateTraces, loadModel } = from('generate');
 
 const count = Number(args.count);
@@ -41,9 +41,9 @@ const captures = collectInputs([args.data]).filter(({ split }) => split === 'tes
 const results = [];
 for (const label of args.label === undefined ? model.labels : [args.label]) {
   const result = { label, prompts: 0, reports: [], made: emptyTcpNumbers(), real: emptyTcpNumbers() };
-  for (const { path } of captures.filter((c) => c.label === label).slice(0, count)) {
+  for (const input of captures.filter((c) => c.label === label).slice(0, count)) {
     // What the layout cannot hold (ARP ...) is no packet of a prompt.
-    const frames = (await readCapture(path)).frames.filter(
+    const frames = (await readCapture(inputSource(input))).frames.filter(
       (frame) => model.layout.encoder({ linkType: frame.linkType }).encode(frame).ok,
     );
     if (frames.length <= promptPackets) continue;
