@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { openExperimentData, realTraces, type ExperimentData } from '../../src/experiments';
+import { mixingJob, openExperimentData, realTraces, type ExperimentData } from '../../src/experiments';
 import { CLASSES, makePackedSet, TEST, TRAIN } from '../flows/testbed/packedSet';
 
 describe('a packed set as data', () => {
@@ -42,5 +42,41 @@ describe('a packed set as data', () => {
       ['dash-test-001#0', 10],
       ['dash-test-002#0', 10],
     ]);
+  });
+
+  test('classes and services are told apart; a source that lacks a class is left out', async () => {
+    const of = (split: 'train' | 'test') => realTraces(data, { split, unit: 'session', packets: null });
+    const real = { train: await of('train'), test: await of('test') };
+    const without = { ...real, train: real.train.filter(({ label }) => label !== 'sip') };
+    const request = {
+      real,
+      synthetic: { netssm: real, poor: without },
+      judged: 'netssm',
+      features: 'packet' as const,
+      columns: 'noports' as const,
+      labels: Object.keys(CLASSES),
+      services: CLASSES,
+      tasks: ['app', 'service'] as const,
+      classifiers: ['tree', 'svm'] as const,
+      rates: [0.5, 1],
+      trainItems: 12,
+      testItems: 9,
+      trees: 3,
+      seed: 1,
+      seedIndex: 0,
+      threads: 1,
+    };
+    const result = await mixingJob({ ...request, source: 'netssm' });
+    expect(result?.items).toEqual({ dash: 12, hls: 12, sip: 12 });
+    expect([result?.testItems, result?.syntheticTestItems]).toEqual([27, { netssm: 27 }]);
+    expect(result?.points.map(({ task, classifier, rate }) => [task, classifier, rate])).toHaveLength(8);
+    const mean = (task: string): number => {
+      const own = result!.points.filter((point) => point.task === task);
+      return own.reduce((sum, { real: score }) => sum + score.balanced, 0) / own.length;
+    };
+    // Two services are easier than three classes.
+    expect(mean('service')).toBeGreaterThan(mean('app'));
+    expect(await mixingJob({ ...request, source: 'poor' })).toBeNull();
+    expect(await mixingJob({ ...request, source: 'netssm' })).toEqual(result);
   });
 });
