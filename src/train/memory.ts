@@ -1,13 +1,14 @@
 import { freemem, totalmem } from 'node:os';
+import type { Tensor2D } from '@tensorflow/tfjs';
 import {
-  chunkedLossAndGradients,
-  disposeStates,
+  forward,
+  nextTokenLoss,
   parameterShapes,
   stateShapes,
   type MambaConfig,
   type Params,
 } from '../model';
-import { hasSelectiveScan, hasSsdScan, peakBytes, type Engine, type TF } from '../tensor';
+import { hasSelectiveScan, hasSsdScan, peakBytes, vectorJacobian, type Engine, type TF } from '../tensor';
 import { formatBytes, NetssmError } from '../util';
 import type { TrainConfig } from './config';
 
@@ -81,13 +82,19 @@ export function activationBytesPerToken(engine: Engine, config: MambaConfig): nu
   return Math.max(0, one - layer) + config.n_layer * layer;
 }
 
+/**
+ * Largest number of bytes in arrays while a row of L tokens is differentiated. With respect to one small parameter at the
+ * bottom: gradients of the others would hide the tape of a short row, and are counted elsewhere.
+ */
 function probe(tf: TF, config: MambaConfig, params: Params, L: number): number {
-  const ids = tf.zeros([1, L], 'int32');
-  const mask = tf.ones([1, L]);
+  const ids = tf.zeros([1, L], 'int32') as Tensor2D;
+  const mask = tf.ones([1, L]) as Tensor2D;
   const bytes = peakBytes(tf, () => {
-    const result = chunkedLossAndGradients(tf, config, params, ids as never, ids as never, mask as never);
-    tf.dispose(Object.values(result.gradients));
-    disposeStates(result.states);
+    const { outputs, gradients } = vectorJacobian(tf, () => {
+      const { logits } = forward(tf, config, params, ids);
+      return [{ output: nextTokenLoss(tf, logits, ids, mask), gradient: tf.scalar(1) }];
+    }, [params['backbone.layers.0.norm.weight']]);
+    tf.dispose([...outputs, ...gradients]);
   });
   tf.dispose([ids, mask]);
   return bytes;
@@ -156,7 +163,7 @@ export function planMemory(
   const whole = train.recompute !== 'always' && (train.chunkLen ?? L) >= L;
   let chunkLen: number;
   if (train.recompute === 'never' || (whole && fits(L))) chunkLen = L;
-  else chunkLen = cut(train, fits, CHUNK_BYTES / (train.batchSize * perToken));
+  else chunkLen = cut(train, (n) => estimate(n).total, fits, CHUNK_BYTES / (train.batchSize * perToken));
   if (before !== undefined && before !== chunkLen) {
     if (train.recompute === 'never' || fits(before)) chunkLen = before;
     else
@@ -169,17 +176,27 @@ export function planMemory(
   return plan;
 }
 
-/** The chunk length where rows are cut: what was asked for, else the longest useful one that fits. */
-function cut(train: TrainConfig, fits: (chunkLen: number) => boolean, useful: number): number {
+/**
+ * The chunk length where rows are cut: what was asked for, else the useful one where it fits, else the longest shorter one
+ * that does. States between chunks may take more than the activations of one: then longer ones are tried, and in the end
+ * the length that takes least.
+ */
+function cut(
+  train: TrainConfig,
+  total: (chunkLen: number) => number,
+  fits: (chunkLen: number) => boolean,
+  useful: number,
+): number {
   const { recompute, chunkLen, contextLen } = train;
   if (chunkLen !== null && (recompute === 'always' || fits(chunkLen))) return chunkLen;
-  let most = chunkLen ?? Math.min(LONGEST_CHUNK, Math.max(256, Math.floor(useful)), contextLen);
-  let n = evenly(contextLen, most);
-  while (n > SHORTEST_CHUNK && !fits(n)) {
-    most = Math.floor(most / 2);
-    n = evenly(contextLen, most);
-  }
-  return n;
+  const first = chunkLen ?? Math.min(LONGEST_CHUNK, Math.max(256, Math.floor(useful)), contextLen);
+  const lengths: number[] = [];
+  for (let n = first; n >= SHORTEST_CHUNK; n = Math.floor(n / 2)) lengths.push(evenly(contextLen, n));
+  if (chunkLen === null) for (let n = 2 * first; n < contextLen; n *= 2) lengths.push(evenly(contextLen, n));
+  return (
+    lengths.find((n) => fits(n)) ??
+    lengths.reduce((best, n) => (total(n) < total(best) ? n : best), Math.min(first, contextLen))
+  );
 }
 
 /**
