@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { JudgedSource, Suite } from '../evaluate';
+import type { JudgedSource, Suite, Trace } from '../evaluate';
 import { loadModel } from '../generate';
 import { dataTable } from './dataTable';
 import type { Experiment, ExperimentJob, JobContext, ResultTable, RunContext } from './experiment';
@@ -233,7 +233,13 @@ async function readLabels(
   };
 }
 
-async function lossOf(unit: TraceUnit, context: JobContext<FidelitySettings>) {
+/** Members and non-members are cut to one length: later packets have a lower loss, and would tell them apart. */
+async function lossOf(
+  unit: TraceUnit,
+  context: JobContext<FidelitySettings>,
+): Promise<(trace: Trace) => number | undefined> {
+  const { packets, memoryPackets } = context.options;
   const model = await loadModel(modelOf(context, unit));
-  return (trace: Parameters<typeof traceLoss>[1]): number | undefined => traceLoss(model, trace);
+  const most = Math.min(packets ?? Infinity, memoryPackets ?? Infinity);
+  return (trace) => traceLoss(model, trace, { packets: most });
 }

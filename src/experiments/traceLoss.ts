@@ -58,9 +58,14 @@ export const LOSS_TOKENS = 4000;
  * Mean loss in nats a token of a model on the first packets of a trace, its label given: what an attacker sees who asks
  * whether the trace was trained on. Undefined where the model does not know the label, or no packet fits its layout.
  */
-export function traceLoss(model: LoadedModel, trace: Trace, tokens = LOSS_TOKENS): number | undefined {
+export function traceLoss(
+  model: LoadedModel,
+  trace: Trace,
+  { packets = Infinity, tokens = LOSS_TOKENS }: { packets?: number; tokens?: number } = {},
+): number | undefined {
   if (!model.labels.includes(trace.label)) return undefined;
-  const losses = packetLosses(model, trace.label, framesOfTrace(trace), tokens);
+  const frames = framesOfTrace(trace).slice(0, packets);
+  const losses = packetLosses(model, trace.label, frames, tokens);
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   return losses.nats.length === 0 ? undefined : sum(losses.nats) / sum(losses.tokens);
 }
