@@ -33,7 +33,7 @@ describe('values that show themselves', () => {
     const bundle = richBundle(
       arquero({ a: Array.from({ length: 20 }, (_, i) => i), b: 'abcdefghijklmnopqrst'.split('') }),
     );
-    expect(bundle?.['text/plain']).toMatch(/^20 rows, 2 columns; the first 12\n a  b\n/);
+    expect(bundle?.['text/plain']).toMatch(/^20 rows, 2 columns; the first 12\n a {2}b\n/);
     const frame = { columns: ['x'], index: ['mean'], values: [[1.5]], shape: [1, 1], ctypes: {} };
     expect(richBundle(frame)?.['text/plain']).toContain('mean  1.5');
   });
