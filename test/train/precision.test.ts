@@ -6,7 +6,9 @@ import { engines } from '../tensor/presentEngines';
 import { temporaryFolder, TOY_CONFIG, writeToyDataset } from './toy';
 
 describe.each(engines.filter((name) => name !== 'cpu'))('training in bf16, engine %s', (name) => {
-  it.each(['Mamba1', 'Mamba2'] as const)('%s: the loss curve is that of float32', async (layer) => {
+  // The composed form of Mamba-1 takes too long for a test.
+  const layers = name === 'native' ? (['Mamba1', 'Mamba2'] as const) : (['Mamba2'] as const);
+  it.each(layers)('%s: the loss curve is that of float32', async (layer) => {
     const engine = await useEngine(name);
     const data = writeToyDataset(join(temporaryFolder(), 'data'));
     const curve = async (precision: 'float32' | 'bf16') => {
