@@ -142,7 +142,7 @@ function manifestText({ sessions, files, ...rest }: Manifest): string {
     const mine = sessions.filter((s) => s.file === file.path);
     const [first] = mine;
     const named = first ? { ...file, label: first.label, split: first.split } : file;
-    const rows = mine.map(({ file: _, label, service, split, ...row }) => JSON.stringify(row)); // prettier-ignore
+    const rows = mine.map(({ file: _f, label: _l, service: _s, split: _t, ...row }) => JSON.stringify(row)); // prettier-ignore
     return `${JSON.stringify(named).slice(0, -1)},"sessions":[${rows.length ? `\n${rows.join(',\n')}\n` : ''}]}`;
   });
   return `${head},\n "files": [\n${parts.join(',\n')}\n]}\n`;
