@@ -116,7 +116,7 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
   };
 }
 
-/** The fastest stepper that the options and this machine allow. */
+/** The fastest stepper that the options and this machine allow; only the native one has `bf16` and `int8` weights. */
 export async function openStepper(
   config: MambaConfig,
   weights: Weights,
@@ -124,12 +124,18 @@ export async function openStepper(
 ): Promise<Stepper> {
   const named = process.env.NETSSM_ENGINE;
   const other = named !== undefined && named !== '' && named !== 'auto' && named !== 'native';
-  if (engine === 'native' || (engine === 'auto' && !other)) {
+  const packed = format !== undefined && format !== 'float32';
+  if (engine === 'loops' && packed)
+    throw new NetssmError('weight_format_unavailable', `the plain loops have no ${format} weights`, {
+      hint: 'Leave out the engine, or take float32.',
+      exitCode: 2,
+    });
+  if (engine === 'native' || packed || (engine === 'auto' && !other)) {
     const { loadNative, nativeFailure } = await import('../tensor/native/index.js');
     const library = await loadNative();
     if (library) return (await packStepper(library, config, weights, { format })) as Stepper;
     const failure = nativeFailure();
-    if (engine === 'native' && failure) throw failure;
+    if ((engine === 'native' || packed) && failure) throw failure;
     warnOnce(`${failure?.message ?? ''}. ${failure?.hint ?? ''}`);
   }
   const { StepModel } = await import('../model/index.js');

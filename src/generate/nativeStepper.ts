@@ -78,6 +78,29 @@ export class NativeStepper implements Stepper<NativeState> {
     to.numbers = from.numbers;
   }
 
+  /** The numbers of a state, to be kept in a file or sent elsewhere: {@link restoreState}. */
+  saveState(state: NativeState): Float32Array {
+    return state.numbers.data.slice();
+  }
+
+  /**
+   * A state from what {@link saveState} gave, by a stepper of the same model and instruction set, in this process or
+   * another: the sequence goes on with the same bits.
+   *
+   * @throws NetssmError `state_mismatch` where it is not as long as this model's states.
+   */
+  restoreState(numbers: Float32Array): NativeState {
+    if (numbers.length !== this.decoder.stateLength)
+      throw new NetssmError(
+        'state_mismatch',
+        `a saved state holds ${numbers.length} numbers, this model's ${this.decoder.stateLength}`,
+        { hint: 'Use the model that wrote it, on a processor with the same instruction set.' },
+      );
+    const data = this.takeNumbers();
+    data.set(numbers);
+    return { numbers: { data, holders: 1 } };
+  }
+
   step(state: NativeState, token: number, logits: Float32Array): void {
     const { from, to, logits: scores } = this.one;
     this.token[0] = this.checked(state, token);

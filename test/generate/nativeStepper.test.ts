@@ -138,6 +138,25 @@ describe.skipIf(!present)('the native decoder (skipped where the native library 
     expect(there.bytes).toEqual(stepper.bytes);
   });
 
+  it('a saved state goes on with the same bits, as often as it is restored', async () => {
+    const config = tinyMamba1();
+    const stepper = await packStepper(library, config, livelyWeights(config));
+    const state = stepper.newState();
+    stepper.prefill(state, [1, 2, 3]);
+    const saved = stepper.saveState(state);
+    const read = (from: ReturnType<typeof stepper.newState>, token: number) => {
+      const logits = new Float32Array(40);
+      stepper.step(from, token, logits);
+      return [...logits];
+    };
+    const expected = [4, 5].map((token) => read(stepper.copyState(state), token));
+    expect(read(stepper.restoreState(saved), 4)).toEqual(expected[0]);
+    expect(read(stepper.restoreState(saved), 5)).toEqual(expected[1]);
+    expect(() => stepper.restoreState(saved.subarray(1))).toThrow(
+      `holds ${saved.length - 1} numbers, this model's ${saved.length}`,
+    );
+  });
+
   it('wrong arguments are errors', async () => {
     const config = tinyConfig();
     const weights = livelyWeights(config);
@@ -211,6 +230,10 @@ describe.skipIf(!present)('the native decoder (skipped where the native library 
       process.env.NETSSM_ENGINE = 'wasm';
       expect(await openStepper(config, weights)).toBeInstanceOf(StepModel);
       expect(await openStepper(config, weights, { engine: 'native' })).toBeInstanceOf(NativeStepper);
+      expect(await openStepper(config, weights, { weights: 'int8' })).toBeInstanceOf(NativeStepper);
+      await expect(openStepper(config, weights, { engine: 'loops', weights: 'bf16' })).rejects.toThrow(
+        'no bf16 weights',
+      );
     } finally {
       if (named === undefined) delete process.env.NETSSM_ENGINE;
       else process.env.NETSSM_ENGINE = named;

@@ -1,8 +1,9 @@
+import { Option } from 'commander';
 import { formatDuration, NetssmError } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import { interruptible, type Io } from '../io';
 import { list, positiveNumber, positiveWhole, share, wholeNumber } from '../options';
-import type { GeneratedTrace } from '../../generate';
+import type { GeneratedTrace, WeightFormat } from '../../generate';
 
 interface GenerateOptions {
   model: string;
@@ -24,6 +25,7 @@ interface GenerateOptions {
   rewriteAddresses?: string[];
   prompt?: string;
   promptPackets: number;
+  weights?: WeightFormat;
   jobs?: number;
   json?: boolean;
 }
@@ -67,6 +69,14 @@ export const registerGenerate: Register = (program, finish) => {
       positiveWhole,
       1,
     )
+    .addOption(
+      new Option(
+        '--weights <format>',
+        'how the native decoder keeps the matrices: bf16 and int8 read less memory and change the samples',
+      )
+        .choices(['float32', 'bf16', 'int8'])
+        .default('float32'),
+    )
     .option('--jobs <n>', 'processes at work at once', positiveWhole)
     .action((options: GenerateOptions) =>
       runAction(options, finish, (io) => interruptible((signal) => generate(options, io, signal))),
@@ -86,7 +96,7 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
   const { readCapture } = await import('../../capture/index.js');
   const subnets = options.rewriteAddresses ?? [];
   for (const subnet of subnets) parseSubnet(subnet); // an unusable one is said before anything is drawn
-  const model = await loadModel(options.model);
+  const model = await loadModel(options.model, { weights: options.weights });
   const labels = options.label === undefined ? model.labels : [options.label];
   const prompt = options.prompt && (await readCapture(options.prompt)).frames.slice(0, options.promptPackets);
   if (options.prompt && (!prompt || prompt.length === 0)) {
@@ -134,6 +144,7 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
       seed: options.seed,
       sampling,
       ...settings,
+      ...(options.weights !== 'float32' && { weights: options.weights }),
       ...(subnets.length > 0 && { rewriteAddresses: subnets }),
       ...(options.prompt && { prompt: options.prompt, promptPackets: options.promptPackets }),
     });
