@@ -122,7 +122,11 @@ void testScan(Random& r) {
                          {1, 16, 24, 23, 0, 2, 8, false, false, true, true, true},
                          {2, 19, 36, 10, 12, 1, 8, true, true, false, true, true},
                          {1, 40, 160, 33, 20, 2, 16, true, true, true, false, true},
-                         {1, 3, 64, 7, 64, 1, 64, false, true, false, true, false}};
+                         {1, 3, 64, 7, 64, 1, 64, false, true, false, true, false},
+                         // By chunks: several runs of heads, groups, widths that fill no vector, resets.
+                         {2, 37, 96, 20, 24, 2, 16, true, true, false, true, true},
+                         {1, 70, 320, 33, 20, 1, 32, true, true, false, false, true},
+                         {1, 64, 128, 64, 64, 1, 32, false, false, false, true, false}};
   for (const Case& k : chosen) testCase(r, k);
   for (int round = 0; round < 6; ++round) {
     const int64_t groups = 1 + r.below(2), width = round % 2 ? 1 + r.below(20) : 0, heads = 1 + r.below(5);

@@ -4,7 +4,7 @@ import { hasKernel } from './fused';
 
 /** Tokens between the states that a scan of `d_state` numbers a channel keeps for its gradient. */
 export function scanChunk(d_state: number): number {
-  return d_state <= 16 ? 16 : d_state <= 64 ? 32 : 64;
+  return d_state <= 16 ? 16 : 32;
 }
 
 /** The tensors of {@link selectiveScan}; all float32. */

@@ -36,9 +36,9 @@ export function hasSsdScan(tf: TF): boolean {
  *
  *     dt = softplus(raw + bias),  h_t = exp(dt A) h_{t-1} + dt x_t B_t^T,  y_t = h_t C_t + D x_t
  *
- * -> y [B, L, H P] and h [B, H, P, N] after the last token. One decay a head makes the recurrence cheaper than the
- * chunked matrix products where both run from registers: three instructions for 16 states. States are kept every
- * `scanChunk` tokens and computed again from there by the gradient. First derivatives only.
+ * -> y [B, L, H P] and h [B, H, P, N] after the last token. Forward the recurrence runs, from registers; states are kept
+ * every `scanChunk` tokens. The gradient goes back chunk by chunk, as matrix products where tiles are filled (headdim,
+ * d_state and length of at least 16), else as a recurrence too. First derivatives only.
  *
  * Kernels `SsdScan` -> y, h, kept states and `SsdScanGrad`; only where {@link hasSsdScan}.
  */

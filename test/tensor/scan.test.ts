@@ -229,6 +229,8 @@ describe.skipIf(!available)(`fused scans${available ? '' : ' (skipped: native is
     compare({ B: 1, L: 1, E: 16, N: 3, width: 8, G: 1 }, 1);
     compare({ B: 2, L: 37, E: 72, N: 16, width: 12, G: 2 }, 2);
     compare({ B: 1, L: 100, E: 128, N: 64, width: 64, G: 1 }, 3);
+    compare({ B: 2, L: 71, E: 160, N: 20, width: 20, G: 2 }, 4); // by chunks: runs of heads, ragged in every size
+    compare({ B: 1, L: 64, E: 64, N: 130, width: 32, G: 1 }, 5);
     const rng = new Rng(5);
     for (let i = 0; i < 5; i++) {
       const [B, L, width, N] = [2, 60, 40, 70].map((most) => 1 + rng.int(most));
@@ -256,12 +258,27 @@ describe.skipIf(!available)(`fused scans${available ? '' : ' (skipped: native is
         .grads(f)(inputs)
         .map((g) => [...g.dataSync()]);
     };
+    const [xBC, dt] = [
+      tf.randomUniform([1, 70, 320], -1, 1, 'float32', 7),
+      inputs[1].slice([0, 0, 0], [1, 70, 16]),
+    ];
+    const heads = [tf.fill([16], -2), tf.ones([16]), tf.zeros([16])];
+    const runSsd = () => {
+      const f = (...t: Tensor[]) => {
+        const [xBC, dt, A, D, bias] = t as [Tensor3D, Tensor3D, Tensor1D, Tensor1D, Tensor1D];
+        const { y, h } = ssdScan(tf, { xBC, dt, A, D, bias }, { headdim: 16, ngroups: 1, d_state: 32 });
+        return tf.add(tf.sum(tf.square(y)), tf.sum(tf.square(h)));
+      };
+      return tf
+        .grads(f)([xBC, dt, ...heads])
+        .map((g) => [...g.dataSync()]);
+    };
     const before = library?.threads() as number;
     try {
       library?.threads(1);
-      const one = run();
+      const one = [run(), runSsd()];
       library?.threads(4);
-      expect(run()).toEqual(one);
+      expect([run(), runSsd()]).toEqual(one);
     } finally {
       library?.threads(before);
     }

@@ -313,6 +313,7 @@ static void addRuns(const Scan& s, const ScanBackward& g, const Partial& from, i
 }
 
 static void backward(const Scan& s, const ScanBackward& g) {
+  if (byChunks(s)) return chunksBackward(s, g);
   const Cut cut(s);
   const int64_t N = s.states, Q = s.chunk, chunks = (s.length + Q - 1) / Q, parts = s.batch * s.groups * cut.runs, tasks = cut.tasks(s);
   const int64_t heads = s.headWidth ? s.channels / s.headWidth : s.channels, rates = s.headWidth ? heads : heads * N;

@@ -20,6 +20,7 @@
 #include "norm.inl"
 #include "causal_silu.inl"
 #include "scan.inl"
+#include "scan_chunks.inl"
 #include "scan_forward.inl"
 #include "scan_backward.inl"
 #include "decoder_pack.inl"
