@@ -27,7 +27,7 @@ build() { # name, flags
   done
   for f in src/dispatch src/thread_pool src/resize src/decoder src/adamw test/decoder test/images test/layers test/scan test/fused test/main; do
     # shellcheck disable=SC2086
-    $CXX -std=c++17 $2 $DEFINE -w -ffp-contract=off -c "$f.cpp" -o "$dir/$(basename "$f").o"
+    $CXX -std=c++17 $2 $DEFINE -w -ffp-contract=off -c "$f.cpp" -o "$dir/$(echo "$f" | tr / -).o"
   done
   # shellcheck disable=SC2086
   $CXX $2 -o "$dir/test" "$dir"/*.o -pthread
