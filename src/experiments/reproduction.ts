@@ -42,8 +42,8 @@ export function reproductionMarkdown(runs: readonly ReproducedRun[], results = '
     '# The paper’s figures and tables, ours beside them',
     [
       `Made by \`node scripts/reproduction.mjs\` from the results in \`${results}\`; do not edit. NetSSM: arXiv 2503.22663v3.`,
-      'Our data, models and sizes are not the paper’s: columns stand side by side to be compared in kind. Figures are',
-      'drawn by notebook 13 from the same files. [Experiments](experiments.md) says how to run them.',
+      'Our data, models and sizes are not the paper’s: columns stand side by side to be compared in kind.',
+      '[Experiments](experiments.md) says how to run them.',
     ].join('\n'),
     '## Runs',
     runsTable(runs),
