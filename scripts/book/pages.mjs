@@ -88,7 +88,7 @@ function deck(parts) {
 export function indexPage(chapters, { version, fast }) {
   const entries = chapters
     .map(({ name, title, summary, time, wantsSlides }) => {
-      const number = /^\d+/.exec(name)?.[0] ?? '';
+      const number = /^\d+[a-z]?/.exec(name)?.[0] ?? '';
       const slides = wantsSlides ? ` · <a href="${name}.slides.html">slides</a>` : '';
       return `<li><a href="${name}.html"><b>${number}</b> ${escape(title)}</a>
 <p>${escape(summary)}</p>
