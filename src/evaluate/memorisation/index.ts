@@ -1,3 +1,4 @@
+export { fieldChanges, type FieldChange } from './fieldChanges';
 export { fiveTupleReuse, type FiveTupleReuse } from './flowReuse';
 export {
   HEADER_FIELDS,

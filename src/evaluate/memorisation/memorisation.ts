@@ -1,5 +1,6 @@
 import { mean, quantile, standardDeviation } from '../../stats';
-import { HEADER_FIELDS, HEADER_WIDTH, type HeaderSet } from './headerSet';
+import { fieldChanges } from './fieldChanges';
+import { HEADER_FIELDS, type HeaderSet } from './headerSet';
 import { identicalRows, type IdenticalRows } from './identical';
 import {
   nearestNeighbours,
@@ -148,26 +149,14 @@ function positionRows(nearest: Nearest, set: HeaderSet, limits: readonly number[
 }
 
 function fieldRows(nearest: Nearest, set: HeaderSet, training: HeaderSet): FieldRow[] {
-  const pairs = [...nearest.query].map((row, i) => [row, nearest.neighbour[i]]).filter(([, row]) => row >= 0);
-  return HEADER_FIELDS.map(({ name, from, to, number }) => {
-    let [changed, change] = [0, 0];
-    for (const [i, j] of pairs) {
-      let [x, y, same] = [0, 0, true];
-      for (let k = from; k < to; k++) {
-        const u = set.bytes[i * HEADER_WIDTH + k];
-        const v = training.bytes[j * HEADER_WIDTH + k];
-        if (u !== v) same = false;
-        x = x * 256 + u;
-        y = y * 256 + v;
-      }
-      if (!same) changed++;
-      if (number) change += Math.abs(x - y);
-    }
-    const n = pairs.length;
-    return {
-      field: name,
-      changed: n === 0 ? null : changed / n,
-      meanChange: n === 0 || !number ? null : change / n,
-    };
-  });
+  const pairs = [...nearest.query]
+    .map((row, i): [number, number] => [row, nearest.neighbour[i]])
+    .filter(([, row]) => row >= 0);
+  const n = pairs.length;
+  const changes = fieldChanges(set, training, pairs);
+  return HEADER_FIELDS.map(({ name, number }, i) => ({
+    field: name,
+    changed: n === 0 ? null : changes[i].changed / n,
+    meanChange: n === 0 || !number ? null : changes[i].change / n,
+  }));
 }

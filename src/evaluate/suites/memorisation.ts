@@ -2,13 +2,14 @@ import { mean, quantile, standardDeviation } from '../../stats';
 import {
   fiveTupleReuse,
   headerSet,
+  fieldChanges,
   HEADER_FIELDS,
-  HEADER_WIDTH,
   identicalRows,
   membershipAudit,
   nearestNeighbours,
   pairwiseDistance,
   type FieldRow,
+  type FieldChange,
   type HeaderSet,
   type MembershipAudit,
   type PositionRow,
@@ -85,7 +86,7 @@ interface Measured {
   distance: number[];
   position: number[];
   /** By field: changed, sum of differences; of `neighbours` packets. */
-  fields: { changed: number; change: number }[];
+  fields: FieldChange[];
   pairDistance: number;
   trainingPairDistance: number;
   flows: number | null;
@@ -170,29 +171,6 @@ class TrainingSet {
       reusedFlows: reuse?.reused ?? null,
     };
   }
-}
-
-function fieldChanges(
-  set: HeaderSet,
-  training: HeaderSet,
-  pairs: readonly [number, number][],
-): Measured['fields'] {
-  return HEADER_FIELDS.map(({ from, to }) => {
-    let [changed, change] = [0, 0];
-    for (const [i, j] of pairs) {
-      let [x, y, same] = [0, 0, true];
-      for (let k = from; k < to; k++) {
-        const u = set.bytes[i * HEADER_WIDTH + k];
-        const v = training.bytes[j * HEADER_WIDTH + k];
-        if (u !== v) same = false;
-        x = x * 256 + u;
-        y = y * 256 + v;
-      }
-      if (!same) changed++;
-      change += Math.abs(x - y);
-    }
-    return { changed, change };
-  });
 }
 
 /** The numbers of a label, or of several as one. */
