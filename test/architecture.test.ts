@@ -20,6 +20,7 @@ const ORDER = [
   'model',
   'train',
   'generate',
+  'lecture',
   'generators',
   'evaluate',
   'rl',
@@ -31,7 +32,7 @@ const ORDER = [
 /** Neighbours in ORDER that are peers: neither imports the other. */
 const PEERS = [['generators', 'evaluate']];
 /** The only folders whose code loads tfjs when it runs. */
-const MAY_LOAD_TFJS = ['tensor', 'model', 'train', 'generate', 'generators', 'rl'];
+const MAY_LOAD_TFJS = ['tensor', 'model', 'train', 'generate', 'lecture', 'generators', 'rl'];
 
 function filesBelow(folder: string, extension = '.ts'): string[] {
   if (!existsSync(folder)) return [];
