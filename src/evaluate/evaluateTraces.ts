@@ -1,8 +1,9 @@
-import type { Evaluation } from './evaluation';
+import { SUITES, type Evaluation } from './evaluation';
 import { evaluateSources, type SuiteOptions } from './evaluateSources';
-import { cutNotes } from './notes';
+import { cutNotes, twinNotes } from './notes';
 import { splitReal } from './reference';
 import { loadTraces, type TraceFolder } from './traces';
+import { resolveTwins } from './twins';
 
 export interface EvaluateOptions extends SuiteOptions {
   /** Folder of real captures, labels by subfolder or manifest; or a packed data set. */
@@ -23,7 +24,8 @@ export interface EvaluateOptions extends SuiteOptions {
 /**
  * Judges captures against real ones. The reference is real captures that nothing was fitted on; everything else is
  * compared with it: the judged captures, the remaining real ones (the floor), trivial baselines fitted on those, and
- * yardsticks. Prompt packets are never counted. {@link evaluateSources} does the same for traces in memory.
+ * yardsticks. Prompt packets are never counted. Where captures are compared one by one, each stands against the capture
+ * that its generation.json names as its prompt's, or else against the next one of its label, which a note says. {@link evaluateSources} does the same for traces in memory.
  *
  * @throws NetssmError `suite_unknown`, `labels_disjoint`, and those of reading captures.
  */
@@ -35,6 +37,8 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
   const synthetic = options.synthetic === null ? null : await read(options.synthetic);
   const heldOut = options.heldOut === undefined ? null : await read(options.heldOut);
   const { reference, floor, floorKind, notes } = splitReal(real, heldOut, seed);
+  const judged = resolveTwins(synthetic?.traces ?? [], [...reference, ...floor]);
+  const oneByOne = (options.suites ?? SUITES).some((name) => name === 'similarity' || name === 'semantics');
   return evaluateSources({
     ...options,
     reference,
@@ -48,7 +52,7 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
             name: 'synthetic',
             description: `captures of ${synthetic.path}`,
             path: synthetic.path,
-            traces: synthetic.traces,
+            traces: judged,
             refused: synthetic.refused,
             generated: synthetic.generated,
           },
@@ -58,6 +62,10 @@ export async function evaluateTraces(options: EvaluateOptions): Promise<Evaluati
       ...(firstPackets ? { 'packets a capture': `the first ${firstPackets}` } : {}),
       ...options.provenance,
     },
-    notes: [...notes, ...cutNotes([real, synthetic, heldOut])],
+    notes: [
+      ...notes,
+      ...cutNotes([real, synthetic, heldOut]),
+      ...(oneByOne ? twinNotes('synthetic', judged) : []),
+    ],
   });
 }

@@ -21,4 +21,5 @@ export * from './tcpCounter';
 export * from './tokenBaselines';
 export * from './tokenEvents';
 export * from './traces';
+export * from './twins';
 export * from './validity';

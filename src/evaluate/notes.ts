@@ -40,6 +40,17 @@ export function emptyNotes(perLabel: Readonly<Record<string, LabelSize>>): strin
     : [];
 }
 
+/** Traces that do not say whose beginning their prompt was are compared with whatever real one comes next. */
+export function twinNotes(name: string, traces: readonly Trace[]): string[] {
+  const without = traces.filter(({ twin }) => twin === undefined).length;
+  if (without === 0) return [];
+  const which = without === traces.length ? 'Captures' : `${without} of ${traces.length} captures`;
+  return [
+    `${which} of ${name} are held against real ones in their order where they are compared one by one (attributes, ` +
+      'segments, sending patterns): no generation.json names a prompt for them that is among the real captures.',
+  ];
+}
+
 /** Judged traces that are much shorter than real ones show the start of a session only. */
 export function lengthNotes(reference: readonly Trace[], judged: readonly Trace[]): string[] {
   const middle = (traces: readonly Trace[]): number =>

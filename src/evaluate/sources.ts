@@ -53,15 +53,16 @@ export interface TracePair {
 const MOST_PAIRS = 100;
 
 /**
- * Pairs each trace with its twin (looked for in `reference`, then in `training`), or, without one, with the reference
- * traces of its label in their order, starting over where there are fewer. Traces without packets are left out.
+ * Pairs each trace with its twin in `reference` or `training`, or, without one, with the reference traces of its label in
+ * their order, starting over where there are fewer. Traces without packets are left out.
  */
 export function pairTraces(
   traces: readonly Trace[],
   reference: readonly Trace[],
   training: readonly Trace[] = [],
 ): TracePair[] {
-  const byPath = new Map([...training, ...reference].map((trace) => [trace.path, trace]));
+  // Of a capture that was cut in two the training half is the one with the beginning.
+  const byPath = new Map([...reference, ...training].map((trace) => [trace.path, trace]));
   const pairs: TracePair[] = [];
   for (const label of labelsIn(traces)) {
     const group = tracesOf(reference, label).filter(({ packets }) => packets.length > 0);

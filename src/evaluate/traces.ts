@@ -33,7 +33,10 @@ export interface Trace {
   readonly promptPackets: number;
   /** Those packets, where they are at hand: what came after is judged by them, and they are not. */
   readonly prompt?: readonly TracePacket[];
-  /** `path` of the real trace that this one is to be held against. Without it traces are paired in their order. */
+  /**
+   * `path` of the real trace that this one is to be held against: that of its prompt. Without it traces are paired in
+   * their order. As {@link loadTraces} finds it, the capture that generation.json names; `resolveTwins` looks for it.
+   */
   readonly twin?: string;
   /** Kind of application, where the folder says so. */
   readonly service?: string;
@@ -84,13 +87,14 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
       label: known?.label ?? labelFromPath(path, file),
       split: known?.split,
       skip: known?.promptPackets ?? 0,
+      ...(known?.prompt !== undefined && { twin: known.prompt }),
     };
   });
   const room = roomOf(files, maxPackets);
   const traces: Trace[] = [];
   const cut = new Set<string>();
   for (const [i, entry] of files.entries()) {
-    const { file, label, split, skip } = entry;
+    const { file, label, split, skip, twin } = entry;
     const reading = new TraceReading(skip, firstPackets, room(entry));
     const reader = await openCapture(file);
     try {
@@ -99,7 +103,7 @@ export async function loadTraces(path: string, options: LoadTracesOptions = {}):
       await reader.close();
     }
     if (reading.cut) cut.add(label);
-    traces.push({ path: file, label, split, ...reading.parts() });
+    traces.push({ path: file, label, split, ...(twin !== undefined && { twin }), ...reading.parts() });
     onProgress?.({ done: i + 1, total: files.length, unit: 'captures', detail: label });
   }
   return { path, traces, refused: listed.refused, generated: listed.generated, cut: [...cut] };
@@ -230,6 +234,8 @@ interface Listed {
   label?: string;
   split?: string;
   promptPackets?: number;
+  /** Capture that the prompt is the beginning of. */
+  prompt?: string;
 }
 
 /** What manifest.json (captures) and generation.json (generated traces) of the folder say about its files. */
@@ -250,7 +256,11 @@ function readLists(root: string): {
   const generation = join(root, 'generation.json');
   if (existsSync(generation)) {
     for (const trace of readGeneration(generation)) {
-      files.set(resolve(root, trace.file), { label: trace.label, promptPackets: trace.promptPackets ?? 0 });
+      files.set(resolve(root, trace.file), {
+        label: trace.label,
+        promptPackets: trace.promptPackets ?? 0,
+        ...(typeof trace.prompt?.capture === 'string' && { prompt: trace.prompt.capture }),
+      });
       const counts = (refused[trace.label] ??= {});
       for (const [code, n] of Object.entries(trace.report?.refused ?? {}))
         counts[code] = (counts[code] ?? 0) + n;
@@ -259,7 +269,9 @@ function readLists(root: string): {
   return { files, refused, generated: existsSync(generation) };
 }
 
-function readGeneration(path: string): Pick<GeneratedFile, 'file' | 'label' | 'promptPackets' | 'report'>[] {
+function readGeneration(
+  path: string,
+): Pick<GeneratedFile, 'file' | 'label' | 'promptPackets' | 'prompt' | 'report'>[] {
   const { files } = readJson<Partial<GenerationReport>>(path);
   return (files ?? []).map((entry, i) => {
     if (typeof entry.file !== 'string' || typeof entry.label !== 'string') {

@@ -33,6 +33,8 @@ export interface ValidityRow {
   checks: Record<CheckName, CheckCount>;
   /** Packets for which every check that applied passed. */
   allChecks: CheckCount;
+  /** Packets whose IP and TCP or UDP headers have versions, lengths, offsets and options that can be; no checksums. */
+  structure: CheckCount;
   /** Decoder problems by code, transport checksums included; at most one of a kind a packet. */
   problems: Record<string, number>;
   tcp: TcpCounts;
@@ -40,6 +42,11 @@ export interface ValidityRow {
 
 /** Wrong in every capture of a host that leaves them to its network card, so they are counted but not judged. */
 const TRANSPORT_CHECKSUMS = new Set(['tcp_checksum_wrong', 'udp_checksum_wrong']);
+
+/** Decoder problems of the network and transport layers; checksums are a number of their own. */
+function isStructural(code: string): boolean {
+  return /^(ipv4|ipv6|tcp|udp)_/.test(code) && !code.endsWith('_checksum_wrong');
+}
 
 /** Smallest Ethernet frame, without and with its check sequence or a VLAN tag: shorter packets are padded to it. */
 const ETHERNET_MINIMA = [60, 64];
@@ -54,6 +61,7 @@ export function validityRow(source: string, label: string, traces: readonly Trac
       CHECKS.map(({ name }) => [name, { checked: 0, ok: 0 }]),
     ) as ValidityRow['checks'],
     allChecks: { checked: 0, ok: 0 },
+    structure: { checked: 0, ok: 0 },
     problems: {},
     tcp: { ...NO_TCP },
   };
@@ -64,6 +72,9 @@ export function validityRow(source: string, label: string, traces: readonly Trac
       const codes = problemCodes(packet);
       for (const code of codes) row.problems[code] = (row.problems[code] ?? 0) + 1;
       const results = checkPacket(packet);
+      const { ipChecksum: _, ...structural } = results;
+      row.structure.checked++;
+      if (Object.values(structural).every(Boolean) && !codes.some(isStructural)) row.structure.ok++;
       results.noProblems = codes.every((code) => TRANSPORT_CHECKSUMS.has(code));
       for (const [name, ok] of Object.entries(results) as [CheckName, boolean][]) {
         row.checks[name].checked++;
@@ -86,6 +97,7 @@ export function poolValidity(rows: readonly ValidityRow[]): ValidityRow {
     sum.packets += row.packets;
     for (const { name } of CHECKS) addCheck(sum.checks[name], row.checks[name]);
     addCheck(sum.allChecks, row.allChecks);
+    addCheck(sum.structure, row.structure);
     for (const [code, n] of Object.entries(row.problems)) sum.problems[code] = (sum.problems[code] ?? 0) + n;
     for (const key of Object.keys(NO_TCP) as (keyof TcpCounts)[]) sum.tcp[key] += row.tcp[key];
   }

@@ -52,6 +52,14 @@ export function namedTrace(trace: GeneratedTrace): GeneratedTrace {
   });
 }
 
+/** The real capture that a prompt is the beginning of: what the trace is to be held against. */
+export interface PromptSource {
+  /** Its path as it was given, or the session's id in a data set. */
+  capture: string;
+  /** Its class, where the data says so. */
+  label?: string;
+}
+
 /** One generated capture: the prompt's packets, then the drawn ones. */
 export interface GeneratedTrace {
   label: string;
@@ -61,5 +69,7 @@ export interface GeneratedTrace {
   frames: Frame[];
   /** How many of `frames`, at the beginning, come from the prompt. Never count them as generated. */
   promptPackets: number;
+  /** Where the prompt comes from; whoever gives the prompt sets it. */
+  promptSource?: PromptSource;
   report: TraceReport;
 }

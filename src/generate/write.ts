@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LinkType, writePcap } from '../capture';
 import { NetssmError, readJson, writeFileAtomic } from '../util';
 import { firstTryRate } from './trace';
-import type { GeneratedTrace, TraceReport } from './trace';
+import type { GeneratedTrace, PromptSource, TraceReport } from './trace';
 
 /** One capture in generation.json. */
 export interface GeneratedFile {
@@ -14,6 +14,8 @@ export interface GeneratedFile {
   /** Packets in the file; the first `promptPackets` of them are the prompt's. */
   packets: number;
   promptPackets: number;
+  /** The capture that the prompt is the beginning of, where it was said; `netssm evaluate` compares the two. */
+  prompt?: PromptSource;
   report: TraceReport;
 }
 
@@ -57,10 +59,11 @@ export function writeTraces(
   }
   const width = Math.max(3, ...traces.map((t) => String(t.index).length));
   const files = traces.map((trace): GeneratedFile => {
-    const { label, seed, index, frames, promptPackets, report } = trace;
+    const { label, seed, index, frames, promptPackets, promptSource, report } = trace;
     const file = `${label}-${String(index).padStart(width, '0')}.pcap`;
     writePcap(join(dir, file), frames, { linkType: frames[0]?.linkType ?? LinkType.ETHERNET });
-    return { file, label, seed, index, packets: frames.length, promptPackets, report };
+    const prompt = promptSource && promptPackets > 0 ? { prompt: promptSource } : {};
+    return { file, label, seed, index, packets: frames.length, promptPackets, ...prompt, report };
   });
   saveReport(path, request, [...kept, ...files]);
   return files.map((f) => join(dir, f.file));

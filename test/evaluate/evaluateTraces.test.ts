@@ -38,6 +38,8 @@ beforeAll(async () => {
       file: `${label}-000.pcap`,
       label,
       promptPackets: 9,
+      // As it was named from another folder. Of the other nothing is said.
+      ...(label === 'web' && { prompt: { capture: join('..', 'real', 'web', '3.pcap'), label } }),
       report: { packets: 45, refused: label === 'web' ? { not_ip: 5, unfinished: 1 } : {} },
     })),
   });
@@ -108,7 +110,10 @@ describe('evaluateTraces', () => {
       ?.jsDistance ?? NaN;
 
   it('records what it was made of', () => {
-    expect(evaluation).toMatchObject({ format: 'netssm-evaluation', version: 2, seed: 3, notes: [] });
+    expect(evaluation).toMatchObject({ format: 'netssm-evaluation', version: 2, seed: 3 });
+    expect(evaluation.notes).toEqual([
+      expect.stringMatching(/^1 of 2 captures of synthetic are held against/),
+    ]);
     expect(evaluation.provenance.engine).toBe('none');
     expect(evaluation.reference).toMatchObject({ floorKind: 'halves of the captures' });
     expect(evaluation.reference.perLabel.web).toEqual({ captures: 3, packets: 162, tcp: 162, udp: 0 });
@@ -123,6 +128,17 @@ describe('evaluateTraces', () => {
       'other labels: yardstick',
       'constant: yardstick',
     ]);
+  });
+  it('pairs a trace with the capture that its prompt is from', async () => {
+    const { traces } = await loadTraces(synthetic);
+    expect(traces.map(({ twin }) => twin)).toEqual([undefined, join('..', 'real', 'web', '3.pcap')]);
+    const twins = (label: string) =>
+      evaluation.attributes.find(
+        (row) => row.source === 'synthetic' && row.label === label && row.definition === 'twins',
+      )!.twins;
+    expect([twins('mqtt'), twins('web')]).toEqual([0, 1]);
+    const only = await evaluateTraces({ real, synthetic, suites: ['validity'] });
+    expect(only.notes).toEqual([]);
   });
   it('counts neither prompts nor the unfinished last run', () => {
     const [s] = evaluation.sources;

@@ -53,6 +53,21 @@ describe('packet checks', () => {
     expect(row.problems).toEqual({ tcp_checksum_wrong: 1 });
     expect(row.checks.noProblems.ok).toBe(1);
   });
+  it('a sound structure: versions, lengths, offsets and options, but no checksum', () => {
+    const broken = {
+      'nothing wrong': () => {},
+      'IPv4 checksum': (d: Uint8Array) => (d[24] ^= 1),
+      'TCP checksum': (d: Uint8Array) => (d[51] ^= 1),
+      'IP version': (d: Uint8Array) => (d[14] = 0x65),
+      'IP length': (d: Uint8Array) => (d[17] = 30),
+      'data offset': (d: Uint8Array) => (d[46] = 0x40),
+      'options beyond the packet': (d: Uint8Array) => (d[46] = 0x70),
+    };
+    const ok = Object.values(broken).map((change) => judge([changed(frame(), change)]).structure.ok);
+    expect(ok).toEqual([1, 1, 1, 0, 0, 0, 0]);
+    const sum = poolValidity([judge([frame()]), judge([changed(frame(), broken['data offset'])])]);
+    expect(sum.structure).toEqual({ checked: 2, ok: 1 });
+  });
   it('add up over labels', () => {
     const sum = poolValidity([judge(connection(40000)), judge(connection(40001))]);
     expect([sum.label, sum.packets, sum.captures, sum.tcp.handshakes]).toEqual(['pooled', 18, 2, 2]);

@@ -1,9 +1,10 @@
 import { Option } from 'commander';
-import { formatDuration, NetssmError } from '../../util';
+import { formatDuration, NetssmError, Rng } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import { interruptible, type Io } from '../io';
 import { list, positiveNumber, positiveWhole, share, wholeNumber } from '../options';
-import type { GeneratedTrace, WeightFormat } from '../../generate';
+import type { GeneratedTrace, GenerateRequest, WeightFormat } from '../../generate';
+import { openPrompts, type PromptChoice } from '../prompts';
 
 interface GenerateOptions {
   model: string;
@@ -36,6 +37,7 @@ export const registerGenerate: Register = (program, finish) => {
     'netssm generate --model demo --label web --packets 200 --count 3 --out out/generated',
     'netssm generate --model runs/first --label mqtt --count 10 --temperature 0.8 --top-p 0.95 --out out/mqtt',
     'netssm generate --model demo --label web --prompt real.pcap --prompt-packets 1 --out out/continued',
+    'netssm generate --model testbed --prompt testbed --count 5 --packets 500 --out out/twins',
   ])
     .option('--model <dir>', 'model or run folder; `demo` and `testbed` ship with netssm', 'demo')
     .option('--label <name>', 'what kind of traffic (default: every label of the model)')
@@ -62,13 +64,11 @@ export const registerGenerate: Register = (program, finish) => {
       'map all addresses into these subnets, e.g. 192.168.7.0/24,198.51.100.0/24',
       list,
     )
-    .option('--prompt <file>', 'continue the beginning of this capture')
     .option(
-      '--prompt-packets <n>',
-      'with --prompt: how many of its first packets are given',
-      positiveWhole,
-      1,
+      '--prompt <path>',
+      'continue the beginning of this capture; of a folder or data set: each trace that of another test capture of its label',
     )
+    .option('--prompt-packets <n>', 'with --prompt: how many first packets are given', positiveWhole, 1)
     .addOption(
       new Option(
         '--weights <format>',
@@ -93,15 +93,14 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
     samplingWarnings,
     writeTraces,
   } = await import('../../generate/index.js');
-  const { readCapture } = await import('../../capture/index.js');
   const subnets = options.rewriteAddresses ?? [];
   for (const subnet of subnets) parseSubnet(subnet); // an unusable one is said before anything is drawn
   const model = await loadModel(options.model, { weights: options.weights });
-  const labels = options.label === undefined ? model.labels : [options.label];
-  const prompt = options.prompt && (await readCapture(options.prompt)).frames.slice(0, options.promptPackets);
-  if (options.prompt && (!prompt || prompt.length === 0)) {
-    throw new NetssmError('prompt_empty', `${options.prompt} holds no packets`, { exitCode: 2 });
-  }
+  const prompts =
+    options.prompt === undefined
+      ? undefined
+      : await openPrompts(options.prompt, options.promptPackets, model.layout, options.seed);
+  const labels = options.label === undefined ? promptedLabels(model.labels, prompts, io) : [options.label];
   const sampling = {
     temperature: options.temperature,
     topK: options.topK,
@@ -121,20 +120,23 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
   for (const label of labels) {
     if (signal.aborted) break;
     const progress = io.progress(`generate ${label}`);
-    let traces = await generateTraces({
-      model,
-      label,
-      packets: options.packets,
-      tokens: options.tokens,
-      count: options.count,
-      seed: options.seed,
-      sampling,
-      ...settings,
-      prompt: prompt || undefined,
-      jobs: options.jobs,
-      onProgress: progress.report,
-      signal,
-    });
+    let traces = await drawTraces(
+      generateTraces,
+      {
+        model,
+        label,
+        packets: options.packets,
+        tokens: options.tokens,
+        count: options.count,
+        seed: options.seed,
+        sampling,
+        ...settings,
+        jobs: options.jobs,
+        onProgress: progress.report,
+        signal,
+      },
+      prompts,
+    );
     progress.finish();
     if (subnets.length > 0)
       traces = traces.map((trace) => ({ ...trace, frames: rewriteAddresses(trace.frames, subnets).frames }));
@@ -155,6 +157,7 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
         label,
         packets: trace.frames.length,
         promptPackets: trace.promptPackets,
+        ...(trace.promptSource && { prompt: trace.promptSource }),
         report: trace.report,
       });
     }
@@ -178,6 +181,53 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
     interrupted: signal.aborted,
   });
   return written.length > 0 ? 0 : 1;
+}
+
+/** Without a label named, those of the model that there are prompts for. */
+function promptedLabels(
+  known: readonly string[],
+  prompts: PromptChoice | undefined,
+  io: Io,
+): readonly string[] {
+  const prompted = prompts?.labels;
+  if (!prompted) return known;
+  const [labels, without] = [true, false].map((has) =>
+    known.filter((label) => prompted.includes(label) === has),
+  );
+  if (labels.length === 0)
+    throw new NetssmError(
+      'prompt_missing',
+      'there are no captures of any label of the model to take prompts from',
+      {
+        hint: `The model knows ${known.join(', ')}; there are ${prompted.join(', ')}.`,
+        exitCode: 2,
+      },
+    );
+  if (without.length > 0) io.note(`note: not generated, for there is no prompt: ${without.join(', ')}`);
+  return labels;
+}
+
+/** The traces of a label, all from one prompt or each from its own; a trace with its own has a seed of its own. */
+async function drawTraces(
+  generateTraces: (request: GenerateRequest) => Promise<GeneratedTrace[]>,
+  request: GenerateRequest & { count: number; seed: number },
+  prompts: PromptChoice | undefined,
+): Promise<GeneratedTrace[]> {
+  if (!prompts) return generateTraces(request);
+  const { label, count, seed, signal } = request;
+  if (!prompts.several) {
+    const { frames, source } = await prompts.of(label, 0);
+    const traces = await generateTraces({ ...request, prompt: frames });
+    return traces.map((trace) => ({ ...trace, promptSource: source }));
+  }
+  const traces: GeneratedTrace[] = [];
+  for (let index = 0; index < count && !(signal?.aborted ?? false); index++) {
+    const { frames, source } = await prompts.of(label, index);
+    const own = { count: 1, seed: new Rng(seed).split(`prompt/${label}/${index}`).uint32(), prompt: frames };
+    const [trace] = await generateTraces({ ...request, ...own });
+    if (trace) traces.push({ ...trace, index, promptSource: source });
+  }
+  return traces;
 }
 
 /** A capture in a line: its packets, where they come from, and why there are not more. */

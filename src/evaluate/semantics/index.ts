@@ -33,5 +33,11 @@ export {
   type SegmentSummary,
   type Summary,
 } from './segmentStats';
-export { compareSlices, sliceKilobits, type PatternComparison, type SliceSeries } from './slices';
+export {
+  compareSlices,
+  sliceKilobits,
+  type PatternComparison,
+  type SliceSeries,
+  type SliceTotals,
+} from './slices';
 export { matchSegments, type MatchOptions, type SegmentMatch, type TrueObject } from './truth';

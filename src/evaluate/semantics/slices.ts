@@ -6,6 +6,8 @@ import type { FlowTrace } from './flowPackets';
 export interface SliceSeries {
   slicePackets: number;
   slices: number;
+  /** Those that have all their packets: all, or all but the last. */
+  wholeSlices: number;
   /** Flows that have packets, by name, most kilobits first. */
   flows: string[];
   /** kilobits[flow][slice]. */
@@ -28,7 +30,8 @@ export function sliceKilobits(trace: FlowTrace, slicePackets = 100): SliceSeries
   }
   const first = trace.packets[0]?.index ?? 0;
   const lastIndex = trace.packets[trace.packets.length - 1]?.index ?? -1;
-  const slices = Math.ceil((lastIndex + 1 - first) / slicePackets);
+  const length = lastIndex + 1 - first;
+  const slices = Math.ceil(length / slicePackets);
   // Flows by their five-tuple: one that is opened anew goes on.
   const rows = new Map<string, number[]>();
   const total = new Array<number>(slices).fill(0);
@@ -45,15 +48,19 @@ export function sliceKilobits(trace: FlowTrace, slicePackets = 100): SliceSeries
   return {
     slicePackets,
     slices,
+    wholeSlices: Math.floor(length / slicePackets),
     flows: ordered.map(([name]) => name),
     kilobits: ordered.map(([, row]) => row),
     total,
   };
 }
 
+/** What {@link compareSlices} needs of a {@link SliceSeries}; without `wholeSlices` all slices are whole. */
+export type SliceTotals = Pick<SliceSeries, 'slices' | 'flows' | 'total'> & { wholeSlices?: number };
+
 /** How alike two traces' sending patterns are, over all flows together. */
 export interface PatternComparison {
-  /** Slices that both have; what is longer is cut. */
+  /** Whole slices that both have; what is longer is cut. */
   slices: number;
   /** Null for fewer than three slices or a constant series. */
   pearson: number | null;
@@ -65,9 +72,13 @@ export interface PatternComparison {
   generatedFlows: number;
 }
 
-/** The two numbers of section 5.3 beside Figure 3. */
-export function compareSlices(real: SliceSeries, generated: SliceSeries): PatternComparison {
-  const slices = Math.min(real.slices, generated.slices);
+/**
+ * The two numbers of section 5.3 beside Figure 3. Only whole slices count: traces that are cut to one length have a last
+ * slice of as few packets, and two series that drop together at the end correlate whatever went before.
+ */
+export function compareSlices(real: SliceTotals, generated: SliceTotals): PatternComparison {
+  const whole = ({ slices, wholeSlices = slices }: SliceTotals): number => wholeSlices;
+  const slices = Math.min(whole(real), whole(generated));
   const [a, b] = [real, generated].map(({ total }) => total.slice(0, slices));
   const varies = (values: readonly number[]): boolean => values.some((value) => value !== values[0]);
   const correlation = slices > 2 && varies(a) && varies(b) ? pearson(a, b) : undefined;
