@@ -24,14 +24,13 @@ export function chart({ title, unit, series, linear = false }) {
   const text = (px, py, content, anchor = 'middle', more = '') =>
     `<text x="${px.toFixed(1)}" y="${py.toFixed(1)}" text-anchor="${anchor}"${more}>${content}</text>`;
   const parts = [
-    text(LEFT, 20, title, 'start', ' font-weight="bold"'),
+    text(LEFT, 20, unit ? `${title}: ${unit}` : title, 'start', ' font-weight="bold"'),
     ...ticks.flatMap((v) => [
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(v).toFixed(1)}" y2="${y(v).toFixed(1)}" class="grid"/>`,
       text(LEFT - 6, y(v) + 4, number(v), 'end'),
     ]),
     ...xs.map((v) => text(x(v), HEIGHT - BOTTOM + 18, v.toLocaleString('en'))),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, 'tokens a row'),
-    text(LEFT - 6, TOP - 4, unit, 'end'),
   ];
   series.forEach(({ name, points: own, dashed }, i) => {
     const colour = COLOURS[i % COLOURS.length];
@@ -59,12 +58,13 @@ const names = {
   'gpt-params': 'GPT, same parameters',
 };
 
-function nameOf({ what, engine, layer, precision }) {
+function nameOf({ what, engine, layer, precision, recomputes }) {
   if (what !== 'netssm') return names[what] ?? what;
   return [
     layer === 'Mamba1' ? 'Mamba-1' : 'Mamba-2',
     engine === 'native' ? '' : engine,
     precision === 'bf16' ? 'bf16' : '',
+    recomputes ? 'in chunks' : '',
   ]
     .filter(Boolean)
     .join(' ');
