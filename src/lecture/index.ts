@@ -1,0 +1,4 @@
+export * from './cost';
+export * from './linear';
+export * from './nets';
+export * from './tasks';

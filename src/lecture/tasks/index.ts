@@ -1,0 +1,5 @@
+export * from './evaluateTask';
+export * from './exercises';
+export * from './recall';
+export * from './task';
+export * from './trainTask';
