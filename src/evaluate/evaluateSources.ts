@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { NetssmError, type OnProgress } from '../util';
+import { formatNumber, inspectable, NetssmError, type OnProgress } from '../util';
 import type { BaselineGenerator } from './baselines';
 import {
   SUITES,
@@ -156,7 +156,7 @@ export async function evaluateSources(options: EvaluateSourcesOptions): Promise<
       ...sources.map((s): [string, readonly Trace[]] => [s.name, s.traces]),
     ]),
   );
-  return evaluation;
+  return inspectable(evaluation, evaluationLine);
 }
 
 function judgedSource(judged: JudgedSource): Source {
@@ -223,4 +223,16 @@ function checkSuites(asked: readonly string[] | undefined): Suite[] {
     }
   }
   return SUITES.filter((name) => asked === undefined || asked.includes(name));
+}
+
+/** An evaluation in consoles: what was judged, and how far every real or judged source is from the reference. */
+function evaluationLine({ suites, sources, similarity, reference, seed }: Evaluation): string {
+  const shown = sources.filter(({ role }) => role === 'synthetic' || role === 'floor');
+  const distances = shown.map(({ name }) => {
+    const own = similarity.filter(({ source, label }) => source === name && label === 'macro');
+    const mean = own.find(({ what }) => what === 'mean')?.jsDistance ?? null;
+    return mean === null ? name : `${name} ${formatNumber(mean)}`;
+  });
+  const labels = Object.keys(reference.perLabel).length;
+  return `Evaluation ${suites.join(', ')} of ${labels} labels, seed ${seed}; fields' mean distance: ${distances.join(', ') || 'nothing judged'}`;
 }

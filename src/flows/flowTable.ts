@@ -1,5 +1,6 @@
 import type { Frame } from '../capture';
 import { HeaderBatch, type Packet } from '../packets';
+import { formatBytes, formatDuration, inspectable } from '../util';
 import { flowKey, type Endpoint } from './fiveTuple';
 import { FlowIndex, type FlowLimits } from './flowIndex';
 import { flowEnds, protocolName } from './flowRecord';
@@ -136,6 +137,7 @@ export class FlowTable {
       wireBytes: index.wireBytes[2 * slot] + index.wireBytes[2 * slot + 1],
       ...(tracker && { tcp: { handshake: tracker.handshake, closed: tracker.closed, phases } }),
     };
+    inspectable(flow, flowLine);
     if (this.options.onFlow) this.options.onFlow(flow);
     else this.done.push(flow);
   }
@@ -150,4 +152,13 @@ export function splitFlows(frames: Iterable<Frame>, options: Omit<FlowTableOptio
   let index = 0;
   for (const frame of frames) table.add(frame, index++);
   return table.finish();
+}
+
+/** A flow in consoles. */
+function flowLine({ protocol, client, server, frames, wireBytes, tcp, ...times }: Flow): string {
+  const seconds = formatDuration((times.endMicros - times.startMicros) / 1e6);
+  const handshake = tcp && !tcp.handshake ? ', no handshake' : '';
+  const closed = tcp ? (tcp.closed === 'none' ? ', not closed' : `, closed by ${tcp.closed}`) : '';
+  const ends = `${client.address}:${client.port} > ${server.address}:${server.port}`;
+  return `Flow ${protocol} ${ends}: ${frames.length} packets, ${formatBytes(wireBytes)} in ${seconds}${handshake}${closed}`;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { MambaConfig, Weights } from '../model';
 import { getLayout, loadTiming, loadVocabulary } from '../tokens';
 import type { ChecksumOption, Layout, Timing, Vocabulary } from '../tokens';
-import { NetssmError, projectRoot, readJson } from '../util';
+import { formatNumber, inspectable, NetssmError, projectRoot, readJson } from '../util';
 import { packStepper } from './nativeStepper';
 import type { WeightFormat } from './nativeStepper';
 import type { Stepper } from './stepper';
@@ -101,7 +101,7 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
     );
   }
   const timingPath = join(dir, 'timing.json');
-  return {
+  const model: LoadedModel = {
     name: dir === DEMO_MODEL_DIR ? 'demo' : nameOrDir,
     dir,
     labels: vocabulary.labels,
@@ -114,6 +114,15 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
     stepper: await openStepper(config, weights, options),
     files: { config, weights },
   };
+  return inspectable(model, modelLine);
+}
+
+/** A model in consoles. */
+function modelLine({ name, labels, layout, card, files }: LoadedModel): string {
+  const sizes = files ? `, ${files.config.n_layer} layers of width ${files.config.d_model}` : '';
+  const loss = typeof card.heldOutLossNats === 'number' ? card.heldOutLossNats : undefined;
+  const held = loss === undefined ? '' : `, held-out loss ${formatNumber(loss, 3)} nats`;
+  return `LoadedModel ${name}: ${layout.name}${sizes}, labels ${labels.join(', ')}${held}`;
 }
 
 /** The fastest stepper that the options and this machine allow; only the native one has `bf16` and `int8` weights. */

@@ -10,7 +10,7 @@ import {
   validateTrainConfig,
   type History,
 } from '../train';
-import { formatDuration, NetssmError } from '../util';
+import { formatDuration, inspectable, NetssmError } from '../util';
 import { showBundle } from './display';
 import { fit, type LiveFitOptions } from './fit';
 
@@ -39,7 +39,7 @@ export async function loadOrTrain(run: string, options: LoadOrTrainOptions): Pro
   const load = (): Promise<LoadedModel> => loadModel(run, { engine });
   const train = async (how: TrainedRun['how'], more: Partial<LiveFitOptions>): Promise<TrainedRun> => {
     const history = await fit({ ...options, overwrite: false, ...more, run });
-    return { model: await load(), history, how };
+    return named({ model: await load(), history, how });
   };
   if (findCheckpoint(runPaths(run).checkpoint) === null) return train('trained', {});
   const { train: before, contentHash, finished, history } = readRun(run);
@@ -66,7 +66,16 @@ export async function loadOrTrain(run: string, options: LoadOrTrainOptions): Pro
   if (!done || !existsSync(runPaths(run).weights)) return train('resumed', { resume: true });
   const effort = `${history.step.toLocaleString('en')} updates in ${formatDuration(history.seconds)}`;
   showBundle({ 'text/plain': `${run}: loaded (${effort}); delete the folder to train again` });
-  return { model: await load(), history, how: 'loaded' };
+  return named({ model: await load(), history, how: 'loaded' });
+}
+
+/** In consoles: `TrainedRun loaded: runs/a, 500 updates`. */
+function named(trained: TrainedRun): TrainedRun {
+  return inspectable(
+    trained,
+    ({ how, model, history }) =>
+      `TrainedRun ${how}: ${model.name}, ${history.step.toLocaleString('en')} updates`,
+  );
 }
 
 function given(config: LiveFitOptions['config'] = {}): Record<string, unknown> {

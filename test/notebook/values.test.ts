@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readCapture, type Capture } from '../../src/capture';
+import { evaluateSources, traceOfFrames } from '../../src/evaluate';
 import { toSession } from '../../src/flows';
 import { loadModel, generateTraces, DEMO_MODEL_DIR, type GeneratedTrace } from '../../src/generate';
 import { describeLine, richBundle } from '../../src/notebook';
+import { decodeFrame } from '../../src/packets';
 import { encodeSession, getLayout, Vocabulary } from '../../src/tokens';
 import { DEFAULT_TRAIN, type History } from '../../src/train';
 import { describe as describeModel, loadModelFiles } from '../../src/model';
@@ -36,10 +38,44 @@ describe('in a terminal: a readable line, also inside other values', () => {
     expect(inspect(traces[1])).toMatch(
       /^GeneratedTrace web 1 of seed 3: 8 packets behind a prompt of 6, \d+ tries refused, ended by packets$/,
     );
+    const session = toSession('web-16', capture.frames);
+    expect(inspect(session.flows[1])).toMatch(
+      /^Flow tcp [\d.]+:\d+ > 203\.0\.113\.10:80: \d+ packets, [\d.]+ k?M?B in [\d.]+ s, closed by fin$/,
+    );
+    expect(inspect([decodeFrame(capture.frames[2])])).toMatch(
+      /^\[\s+Packet IP [\d.]+ > 203\.0\.113\.10\.80: Flags \[S\], seq \d+, win \d+, options \[.*\], length 0\s+\]$/,
+    );
     // They are what they were: nothing is added that copies, JSON or comparisons see.
     expect(Object.keys(capture)).toEqual(['info', 'frames', 'problems']);
     expect({ ...traces[1] }).toEqual(traces[1]);
     expect(JSON.parse(JSON.stringify(structuredClone(traces[1]).report))).toEqual(traces[1].report);
+    const [flow] = session.flows;
+    expect(JSON.parse(JSON.stringify(flow))).toStrictEqual(structuredClone(flow));
+    const packet = decodeFrame(capture.frames[2]);
+    expect(Object.keys(packet)).toEqual(['bytes', 'linkType', 'layers', 'problems', 'payloadOffset']);
+    expect({ ...packet }).toEqual(packet);
+    expect(JSON.stringify(packet)).toBe(JSON.stringify({ ...packet }));
+    expect(inspect(packet, { customInspect: false })).toContain('payloadOffset: ');
+  });
+
+  test('models, trained runs and evaluations', async () => {
+    const model = await loadModel(DEMO_MODEL_DIR, { engine: 'loops' });
+    expect(inspect(model)).toBe(
+      'LoadedModel demo: compact-rel, 4 layers of width 128, labels dns, mqtt, ssh, stream, voip, web, held-out loss 0.961 nats',
+    );
+    const half = capture.frames.length / 2;
+    const trace = (name: string, from: number) =>
+      traceOfFrames('web', capture.frames.slice(from, from + half), name);
+    const evaluation = await evaluateSources({
+      reference: [trace('a', 0)],
+      sources: [{ name: 'mine', traces: [trace('b', half)] }],
+      suites: ['similarity'],
+      seed: 7,
+    });
+    expect(inspect(evaluation)).toMatch(
+      /^Evaluation similarity of 1 labels, seed 7; fields' mean distance: mine 0\.\d+$/,
+    );
+    expect(JSON.parse(JSON.stringify(evaluation))).toEqual(evaluation);
   });
 });
 
