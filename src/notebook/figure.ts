@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { writeFileAtomic, writeJson } from '../util';
+import { DARK_COLORS, roomForLegend } from '../viz';
 import { escapeHtml, showBundle } from './display';
 import { dataLink, toCsv } from './download';
 import { placeholderSvg, staticSvg, titleOf, type FigureSpec } from './staticFigure';
@@ -45,11 +46,8 @@ export function figure(id: string, figureSpec: FigureSpec | string, options: Fig
   const label = titleOf((spec.layout as { title?: unknown } | undefined)?.title);
   const folder = folderOf(options);
   if (folder !== null) writeJson(join(folder, `${id}.json`), spec);
-  const layout = (spec.layout ?? {}) as { title?: unknown; height?: number };
-  const json = JSON.stringify({ data: spec.data, layout: { height: 360, ...layout } }).replace(
-    /</g,
-    '\\u003c',
-  );
+  const { data, layout } = roomForLegend(spec);
+  const json = JSON.stringify({ data, layout: { height: 360, ...layout } }).replace(/</g, '\\u003c');
   const inline = staticSvg(spec, { standalone: false }) ?? placeholderSvg(label, false);
   const drawn = script(elementId(id), json, carrier === id);
   present(id, inline, staticSvg(spec) ?? placeholderSvg(label), figureCsv(spec), drawn, options);
@@ -125,16 +123,21 @@ interface PlainTrace {
 /**
  * Draws once plotly is there. The carrier unpacks it first; the others wait for it up to half a minute and keep
  * their SVG if it never comes (the carrying output was cleared, or scripts of it were not allowed to run). On a dark
- * page the figure turns dark, too.
+ * page the figure is dark, too, and follows when the page changes.
  */
 function script(element: string, json: string, carries: boolean): string {
-  const draw = `(function(){var el=document.getElementById(${JSON.stringify(element)});var fig=${json};
+  const draw = `(function(){var el=document.getElementById(${JSON.stringify(element)}),fig=${json},colours=${JSON.stringify(DARK_COLORS)},was;
 function dark(){for(var n=el;n;n=n.parentElement){var m=/rgba?\\((\\d+), ?(\\d+), ?(\\d+)(?:, ?([\\d.]+))?/.exec(getComputedStyle(n).backgroundColor);
 if(m&&(m[4]===undefined||Number(m[4])>0.5))return 0.3*m[1]+0.6*m[2]+0.1*m[3]<110;}return false;}
-function turn(l){var grid='#454a52',ink='#e8e8e8';l.paper_bgcolor=l.plot_bgcolor='rgba(0,0,0,0)';l.font=Object.assign({},l.font,{color:ink});
-Object.keys(l).forEach(function(k){if(/^[xy]axis/.test(k))l[k]=Object.assign({},l[k],{gridcolor:grid,linecolor:ink,zerolinecolor:grid,tickcolor:ink});});
-fig.data.forEach(function(t){['line','marker'].forEach(function(k){if(t[k]&&t[k].color==='#000000')t[k].color=ink;});});}
-function draw(){if(!el)return;if(dark())turn(fig.layout);el.innerHTML='';Plotly.newPlot(el,fig.data,fig.layout,{responsive:true,displaylogo:false});}`;
+function recolour(v){if(typeof v==='string')return was&&colours[v.toLowerCase()]||v;if(Array.isArray(v))return v.map(recolour);
+if(!v||typeof v!=='object')return v;var c={};Object.keys(v).forEach(function(k){c[k]=recolour(v[k]);});return c;}
+function draw(){if(!el)return;was=dark();var f=recolour(fig),l=f.layout;
+if(was){var ink='#e8e8e8',grid='#454a52';l.paper_bgcolor=l.plot_bgcolor='rgba(0,0,0,0)';l.font=Object.assign({},l.font,{color:ink});
+Object.keys(Object.assign({xaxis:0,yaxis:0},l)).forEach(function(k){if(/^[xy]axis/.test(k))l[k]=Object.assign({},l[k],{gridcolor:grid,linecolor:ink,zerolinecolor:grid,tickcolor:ink});});}
+el.innerHTML='';Plotly.newPlot(el,f.data,l,{responsive:true,displaylogo:false});}
+function look(){setTimeout(function(){if(was!==undefined&&el.isConnected&&dark()!==was)draw();},300);}
+if(el){[document.documentElement,document.body].forEach(function(n){new MutationObserver(look).observe(n,{attributes:true});});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change',look);}`;
   if (!carries) {
     return `${draw}
 var tries=0;(function wait(){if(window.Plotly)draw();else if(tries++<150)setTimeout(wait,200);})();})();`;

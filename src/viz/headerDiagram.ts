@@ -4,6 +4,7 @@ import { NetssmError } from '../util';
 import { FIELD_COLOURS, fieldKind } from './fieldColours';
 import { fieldRanges, tcpFlagsText } from './fieldRanges';
 import { escapeText } from './html';
+import { svgPage, svgText } from './svgTheme';
 
 const BIT_WIDTH = 22;
 const ROW_HEIGHT = 40;
@@ -42,22 +43,22 @@ export function headerDiagram(packet: Packet, protocol: string): string {
       );
       if (piece !== widest) continue;
       boxes.push(
-        label(x + width / 2, y + 16, fit(words(range.name), width, 6), 11, '#333333'),
-        label(x + width / 2, y + 32, fit(value, width, 7.2), 13, '#000000', 'font-weight="600"'),
+        inBox(x + width / 2, y + 16, fit(words(range.name), width, 6), 'font-size="11"'),
+        inBox(x + width / 2, y + 32, fit(value, width, 7.2), 'font-size="13" font-weight="600"'),
       );
     }
   }
   const width = LEFT + 32 * BIT_WIDTH + 8;
   const height = TOP + rows * ROW_HEIGHT + 8;
   const scale = [0, 4, 8, 12, 16, 20, 24, 28].map((bit) =>
-    label(LEFT + bit * BIT_WIDTH + 2, TOP - 7, String(bit), 10, '#555555', '', 'start'),
+    svgText(LEFT + bit * BIT_WIDTH + 2, TOP - 7, String(bit), 'start', 'font-size="10"'),
   );
   const offsets = Array.from({ length: rows }, (_, row) =>
-    label(LEFT - 6, TOP + row * ROW_HEIGHT + 25, String(row * 4), 10, '#555555', '', 'end'),
+    svgText(LEFT - 6, TOP + row * ROW_HEIGHT + 25, String(row * 4), 'end', 'font-size="10"'),
   );
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" style="max-width:100%;height:auto" font-family="system-ui, sans-serif" role="img" aria-label="${protocol} header, ${rows} words of 32 bits">` +
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>${scale.join('')}${offsets.join('')}${boxes.join('')}</svg>`
+  return svgPage(
+    { width, height, label: `${protocol} header, ${rows} words of 32 bits` },
+    scale.join('') + offsets.join('') + boxes.join(''),
   );
 }
 
@@ -86,14 +87,7 @@ function fit(text: string, width: number, perLetter: number): string {
       : `${text.slice(0, letters - 1)}…`;
 }
 
-function label(
-  x: number,
-  y: number,
-  text: string,
-  size: number,
-  colour: string,
-  extra = '',
-  anchor = 'middle',
-): string {
-  return `<text x="${x}" y="${y}" font-size="${size}" fill="${colour}" text-anchor="${anchor}" ${extra} pointer-events="none">${escapeText(text)}</text>`;
+/** Text in a box, which is light on dark pages, too: black, whatever the colour of other text. */
+function inBox(x: number, y: number, text: string, look: string): string {
+  return svgText(x, y, text, 'middle', `style="fill:#1a1a1a" ${look} pointer-events="none"`);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { escapeText, htmlTable, scriptJson, type TableSpec } from './html';
 import { REPORT_STYLE } from './reportStyle';
-import type { FigureSpec } from './theme';
+import { DARK_COLORS, type FigureSpec } from './theme';
 
 /** Pixels that a figure needs less because its title stands above it. */
 const TITLE_HEIGHT = 20;
@@ -100,23 +100,6 @@ function plotlyScript(): string {
   // Inside strings, where alone they can occur, both spellings are the same; in HTML only the first ends the element.
   return `<script>${code.replace(/<\/script/gi, '<\\/script').replace(/<!--/g, '\\x3c!--')}</script>`;
 }
-
-/** Colours of figures on dark pages in place of those on light ones. */
-const DARK_COLORS: Readonly<Record<string, string>> = {
-  '#ffffff': '#15181c',
-  '#1a1a1a': '#e4e6e8',
-  '#e6e6e6': '#30363d',
-  '#777777': '#8b949e',
-  '#999999': '#6b737c',
-  '#4d4d4d': '#c3c8cd',
-  '#000000': '#f0f2f4',
-  '#c8c8c8': '#5a6169',
-  '#0072b2': '#3f93d6',
-  '#56b4e9': '#b5e3ff',
-  '#332288': '#8c7fe0',
-  '#882255': '#d0639a',
-  '#117733': '#4fb56f',
-};
 
 /**
  * Draws every figure, in the page's colours and for its width; one that fails says why in its own place and leaves the

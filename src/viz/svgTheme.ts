@@ -13,7 +13,7 @@ const STYLE =
   '.nf{--nf-fg:var(--jp-content-font-color1,var(--vscode-editor-foreground,var(--nf-fg0,#1f1f1f)));' +
   '--nf-bg:var(--jp-layout-color0,var(--vscode-editor-background,var(--nf-bg0,#ffffff)))}' +
   '.nf text,.nf .nf-fill{fill:var(--nf-fg)}.nf .nf-bg{fill:var(--nf-bg)}' +
-  '.nf .nf-line{stroke:var(--nf-fg)}.nf .nf-grid{stroke:var(--nf-fg);stroke-opacity:.14}';
+  '.nf .nf-line{stroke:var(--nf-fg)}.nf .nf-halo{stroke:var(--nf-bg);stroke-width:3;paint-order:stroke}.nf .nf-grid{stroke:var(--nf-fg);stroke-opacity:.14}';
 const DARK = '@media (prefers-color-scheme:dark){.nf{--nf-fg0:#e8e8e8;--nf-bg0:#16181d}}';
 
 /** Dash patterns of line 0, 1, 2 ...: lines are told apart without their colours, too. */
@@ -64,10 +64,30 @@ export function svgRule(x1: number, y1: number, x2: number, y2: number, kind: 'g
   return `<line x1="${px(x1)}" y1="${px(y1)}" x2="${px(x2)}" y2="${px(y2)}" ${look}/>`;
 }
 
-/** `stroke` or `fill` of a series; black becomes the colour of text, which is seen on dark pages. */
+/** `stroke` or `fill` of a series; black becomes the colour of text, and other dark colours lighter ones on dark pages. */
 export function svgColour(property: 'stroke' | 'fill', colour: string): string {
-  if (colour !== COLORS.black && colour !== '#000') return `${property}="${escapeText(colour)}"`;
-  return `class="${property === 'fill' ? 'nf-fill' : 'nf-line'}" ${property}="${FOREGROUND}"`;
+  if (colour === COLORS.black || colour === '#000')
+    return `class="${property === 'fill' ? 'nf-fill' : 'nf-line'}" ${property}="${FOREGROUND}"`;
+  const plain = `${property}="${escapeText(colour)}"`;
+  return isDark(colour) ? `${plain} style="${property}:${towardsText(colour, 60)}"` : plain;
+}
+
+/** The look of coloured words: the colour, nearer to that of text, so that they can be read on light and dark pages. */
+export function svgInk(colour: string): string {
+  return colour === COLORS.black ? '' : `style="fill:${towardsText(colour, 65)}"`;
+}
+
+/** A colour mixed with that of text, which is light on dark pages; what does not know this keeps the plain colour. */
+function towardsText(colour: string, percent: number): string {
+  return `color-mix(in srgb,${escapeText(colour)} ${percent}%,var(--nf-fg))`;
+}
+
+/** Whether a colour is hardly seen on a black page (relative luminance below a tenth). */
+function isDark(colour: string): boolean {
+  const parts = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
+  if (!parts) return false;
+  const [r, g, b] = parts.slice(1).map((hex) => (parseInt(hex, 16) / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.1;
 }
 
 /** A line through points, given as `[x, y]`. */

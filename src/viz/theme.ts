@@ -29,6 +29,23 @@ export const SERIES_COLORS: readonly string[] = [
   COLORS.black,
 ];
 
+/** Colours of figures on dark pages in place of those on light ones. */
+export const DARK_COLORS: Readonly<Record<string, string>> = {
+  '#ffffff': '#15181c',
+  '#1a1a1a': '#e4e6e8',
+  '#e6e6e6': '#30363d',
+  '#777777': '#8b949e',
+  '#999999': '#6b737c',
+  '#4d4d4d': '#c3c8cd',
+  '#000000': '#f0f2f4',
+  '#c8c8c8': '#5a6169',
+  '#0072b2': '#3f93d6',
+  '#56b4e9': '#b5e3ff',
+  '#332288': '#8c7fe0',
+  '#882255': '#d0639a',
+  '#117733': '#4fb56f',
+};
+
 const SOURCE_STYLES: Record<string, { title: string; color: string }> = {
   reference: { title: 'held-out real', color: '#4d4d4d' },
   synthetic: { title: 'generated', color: COLORS.blue },
@@ -94,4 +111,43 @@ export function layout(title: string, more: Record<string, unknown> = {}): Recor
     merged[key] = { ...AXIS, ...(more[key] as object | undefined) };
   }
   return merged;
+}
+
+/** Pixels of a legend's line, of a letter in it, and of the line beside a name. */
+const LEGEND = { line: 20, letter: 6.6, sample: 44 };
+/** Pixels that the title and the room around it take of the margin above. */
+const TITLE_ROOM = 48;
+
+/**
+ * A figure whose margin above holds title and legend: plotly puts a legend of several lines over the title. Names take
+ * columns as wide as the longest of them. Figures with room enough are given back as they are.
+ *
+ * @param width pixels between the left and the right margin.
+ */
+export function roomForLegend<T extends { data: readonly object[]; layout?: object }>(
+  spec: T,
+  width = 660,
+): T {
+  const { margin, height, legend, showlegend } = (spec.layout ?? {}) as {
+    margin?: { t?: number };
+    height?: number;
+    legend?: { orientation?: string; y?: number };
+    showlegend?: boolean;
+  };
+  if (margin?.t === undefined || height === undefined || showlegend === false) return spec;
+  if (legend?.orientation !== 'h' || (legend.y ?? 0) < 1) return spec;
+  const names = spec.data.flatMap((trace): string[] => {
+    const { name, showlegend: shown, type } = trace as { name?: string; showlegend?: boolean; type?: string };
+    return name === undefined || shown === false || type === 'heatmap' ? [] : [name];
+  });
+  const widths = names.map((name) => LEGEND.sample + LEGEND.letter * name.length);
+  const inOneLine = widths.reduce((a, b) => a + b, 0) <= width;
+  const columns = Math.max(1, Math.floor(width / Math.max(1, ...widths)));
+  const lines = inOneLine ? 1 : Math.ceil(names.length / columns);
+  const more = TITLE_ROOM + LEGEND.line * lines - margin.t;
+  if (names.length < 2 || more <= 0) return spec;
+  return {
+    ...spec,
+    layout: { ...spec.layout, height: height + more, margin: { ...margin, t: margin.t + more } },
+  };
 }

@@ -6,7 +6,16 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readCapture, type Frame } from '../../src/capture';
 import { download, figure, figureCsv, slider, sliderHtml, staticSvg, toCsv } from '../../src/notebook';
 import * as display from '../../src/notebook/display';
-import { lossBars, lossByField, lossByLabel, lossCurve, runOverlay } from '../../src/viz';
+import type { Evaluation, MemorisationResult } from '../../src/evaluate';
+import {
+  lossBars,
+  lossByField,
+  lossByLabel,
+  lossCurve,
+  nearestFigure,
+  roomForLegend,
+  runOverlay,
+} from '../../src/viz';
 
 let folder: string;
 let shown: display.MimeBundle[];
@@ -191,4 +200,36 @@ describe('light and dark pages, words for pictures, more than colour', () => {
     const seconds = runOverlay([{ name: 'a', history: { steps, evals } }], 'seconds');
     expect(seconds.data[0].x).toEqual([0.02, 0.04]);
   });
+});
+
+test('a legend of several lines has room below the title', () => {
+  const rows = ['reference', 'real', 'synthetic', 'shuffled fields', 'training', 'mine'].map((source) => ({
+    source,
+    label: 'pooled',
+    nearest: { histogram: [0.25, 0.75] },
+  }));
+  const sources = ['synthetic', 'mine'].map((name) => ({ name, role: 'synthetic' }));
+  sources.push({ name: 'real', role: 'floor' });
+  const spec = nearestFigure(
+    { rows } as unknown as MemorisationResult,
+    { sources } as unknown as Evaluation,
+  )!;
+  expect(spec.data).toHaveLength(6);
+  figure('nearest', spec, { save: null });
+  const margin = (text: string) => Number(/"margin":\{[^}]*"t":(\d+)/.exec(text)![1]);
+  const lines = 3; // of two names each: the longest is that of the training captures
+  expect(margin(html())).toBe(48 + 20 * lines);
+  expect(html()).toContain(`"height":${380 + 48 + 20 * lines - 76}`);
+  expect(roomForLegend({ ...spec, data: spec.data.slice(0, 2) }).layout).toBe(spec.layout);
+});
+
+test('dark pages: figures have their colours again, and follow a change of the page', () => {
+  figure('a', { data: [scatter('a', [1, 2])] }, { save: null });
+  expect(html()).toContain('"#000000":"#f0f2f4"');
+  expect(html()).toContain('new MutationObserver(look)');
+  const svg = staticSvg({
+    data: [scatter('a', [1, 2], { line: { color: '#332288' } }), scatter('b', [1, 2])],
+  })!;
+  expect(svg).toContain('stroke="#332288" style="stroke:color-mix(in srgb,#332288 60%,var(--nf-fg))"');
+  expect(svg).toContain('stroke="#d55e00" stroke-width');
 });
