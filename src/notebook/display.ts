@@ -69,7 +69,7 @@ export interface TableViewOptions {
   columns?: readonly string[];
 }
 
-/** Shows records as a table, HTML and text; numbers stand on the right, with four digits. */
+/** Shows records as a table, HTML and text; numbers stand on the right, with four digits; what is missing is blank. */
 export function table(rows: readonly Record<string, unknown>[], options: TableViewOptions = {}): void {
   showBundle(tableBundle(rows, options));
 }
@@ -89,8 +89,12 @@ export function tableBundle(
     typeof value === 'number' && !Number.isInteger(value)
       ? String(Number(value.toPrecision(4)))
       : String(value ?? '');
-  const numeric = (column: string): boolean =>
-    rows.every((row) => typeof row[column] === 'number' || typeof row[column] === 'bigint');
+  // What is missing is neither number nor text; a column of nothing else stays on the left.
+  const isMissing = (value: unknown): boolean => value === undefined || value === null || value === '';
+  const numeric = (column: string): boolean => {
+    const values = rows.map((row) => row[column]).filter((value) => !isMissing(value));
+    return values.length > 0 && values.every((v) => typeof v === 'number' || typeof v === 'bigint');
+  };
   const align = columns.map((column) => (numeric(column) ? 'right' : 'left'));
   const head = columns.map((c, i) => `<th style="text-align:${align[i]}">${escapeHtml(c)}</th>`).join('');
   const body = rows

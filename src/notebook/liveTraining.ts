@@ -131,13 +131,18 @@ export function trainingHtml(view: TrainingView): string {
         .join('\n')}</pre></div>`
     : '';
   const remarks = notes
-    .map((note) => `<div style="font-size:.9em;opacity:.8">ⓘ ${escapeHtml(note)}</div>`)
+    .map((note) => `<div style="font-size:.9em;opacity:.8">ⓘ ${inlineCode(note)}</div>`)
     .join('');
   return (
     `<div class="netssm-fit" style="max-width:920px"><div style="margin-bottom:.3em"><b>${escapeHtml(title)}</b> ${bar} ${escapeHtml(statusLine(view))}</div>` +
     `<div style="overflow-x:auto">${trainingChart(view)}</div>${evaluationTable(view)}${drawn}${remarks}` +
-    `${ended ? `<div>${escapeHtml(ended)}.</div>` : ''}</div>`
+    `${ended ? `<div>${inlineCode(ended)}.</div>` : ''}</div>`
   );
+}
+
+/** Text whose `code` is shown as code. */
+function inlineCode(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 /** The same without pictures. */

@@ -4,6 +4,7 @@ import { decodeFrame } from '../packets';
 import {
   encodeSession,
   getLayout,
+  inputSource,
   Vocabulary,
   type DatasetInput,
   type DecodedPacket,
@@ -12,15 +13,15 @@ import {
 import { Rng } from '../util';
 import { annotateTokens, fieldRanges } from '../viz';
 
-/** The frames of the first `perLabel` captures of each label, capture by capture. */
+/** The frames of the first `perLabel` inputs of each label, input by input: captures, or parts of packed files. */
 export async function readByLabel(
   inputs: readonly DatasetInput[],
   perLabel: number,
 ): Promise<Record<string, Frame[][]>> {
   const found: Record<string, Frame[][]> = {};
-  for (const { path, label } of inputs) {
-    const own = (found[label] ??= []);
-    if (own.length < perLabel) own.push((await readCapture(path)).frames);
+  for (const input of inputs) {
+    const own = (found[input.label] ??= []);
+    if (own.length < perLabel) own.push((await readCapture(inputSource(input))).frames);
   }
   return found;
 }

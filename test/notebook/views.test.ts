@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { table as arquero } from 'arquero';
@@ -8,6 +11,7 @@ import {
   damageStudy,
   gapsSeconds,
   layoutCosts,
+  readByLabel,
   richBundle,
   roundTrip,
   show,
@@ -43,6 +47,27 @@ describe('values that show themselves', () => {
       expect(richBundle(value)).toBe(undefined);
   });
 
+  test('numbers stand on the right, also where some are missing; mixed columns and empty ones on the left', () => {
+    const bundle = tableBundle([
+      { name: 'a', n: 1234, share: 0.5, mixed: 1, none: null },
+      { name: 'b', n: null, share: undefined, mixed: 'x', none: null },
+      { name: 'c', n: 7, share: '', mixed: 2, none: null },
+    ]);
+    expect(bundle['text/plain']).toBe(
+      [
+        'name     n  share  mixed  none',
+        '----  ----  -----  -----  ----',
+        'a     1234    0.5  1',
+        'b                  x',
+        'c        7         2',
+      ].join('\n'),
+    );
+    const sides = [...String(bundle['text/html']).matchAll(/<th style="text-align:(\w+)"/g)].map(
+      ([, side]) => side,
+    );
+    expect(sides).toEqual(['left', 'right', 'right', 'left', 'left']);
+  });
+
   test('tables without rows say so', () => {
     expect(tableBundle([], { caption: 'flows' })['text/plain']).toBe('flows: no rows');
   });
@@ -58,6 +83,26 @@ describe('values that show themselves', () => {
 });
 
 describe('studies', () => {
+  test('inputs by label: files and parts of files', async () => {
+    const bytes = readFileSync(web);
+    const folder = mkdtempSync(join(tmpdir(), 'netssm-views-'));
+    const packed = join(folder, 'packed.bin');
+    writeFileSync(packed, Buffer.concat([Buffer.alloc(100), bytes]));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const part = { offset: 100, bytes: bytes.length, sha256 };
+    const inputs = [
+      { path: packed, label: 'part', name: 'inside', part },
+      { path: web, label: 'whole' },
+      { path: web, label: 'whole' },
+    ];
+    const found = await readByLabel(inputs, 1);
+    expect(Object.entries(found).map(([label, own]) => [label, own.map((frames) => frames.length)])).toEqual([
+      ['part', [324]],
+      ['whole', [324]],
+    ]);
+    rmSync(folder, { recursive: true });
+  });
+
   test('times between packets', () => {
     const at = (tsMicros: number) => ({
       data: new Uint8Array(0),
