@@ -1,6 +1,7 @@
 /** What a command file gives to main.ts, and the frame that all commands run in. */
 import { Command } from 'commander';
 import { Io, reportError } from './io';
+import { wholeNumber } from './options';
 
 /** Adds one command to the program; `finish` receives its exit code. */
 export type Register = (program: Command, finish: (code: number) => void) => void;
@@ -15,6 +16,16 @@ export function newCommand(parent: Command, name: string, summary: string, examp
     command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
   }
   return command;
+}
+
+/** Adds the options that choose packets of captures: `SelectOptions` of netssm/flows. */
+export function withPacketSelection(command: Command): Command {
+  return command
+    .option('--filter <expression>', 'only packets for which this holds, in the words of tcpdump')
+    .option('--from <time>', 'only from this time on: seconds after the first packet, or ISO 8601 (UTC)')
+    .option('--to <time>', 'only before this time')
+    .option('--skip <n>', 'pass over so many of the packets that remain', wholeNumber)
+    .option('--count <n>', 'take at most so many of them', wholeNumber);
 }
 
 /** Runs a command's work: errors become message, hint and exit code. */

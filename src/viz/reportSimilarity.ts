@@ -187,39 +187,43 @@ export function attributeTable(evaluation: Evaluation): TableSpec {
 
 /** The average of the paper's five attributes by every definition. */
 export function attributeDefinitionTable(evaluation: Evaluation): TableSpec {
-  const rows = evaluation.attributes.filter(({ label, attribute }) => label === 'all' && attribute === 'avg');
-  const sources = [...new Set(rows.map(({ source }) => source))];
-  return {
-    caption:
-      'Average of SA, DA, SP, DP and PR: base-2 distance / distance with natural logarithms / base-2 divergence.',
-    columns: ['definition', ...sources.map((source) => sourceStyle(source).title)],
-    rows: ATTRIBUTE_DEFINITIONS.map(({ name, title }) => [
-      `${name}: ${title}`,
-      ...sources.map((source) => {
-        const row = rows.find((each) => each.source === source && each.definition === name);
-        if (!row || row.jsDistance === null) return '–';
-        const nats = row.jsDistance * Math.sqrt(Math.LN2);
-        return `${distance(row.jsDistance)} / ${distance(nats)} / ${distance(row.jsDivergence)}`;
-      }),
-    ]),
-  };
+  return byDefinition(
+    'Average of SA, DA, SP, DP and PR: base-2 distance / distance with natural logarithms / base-2 divergence.',
+    ATTRIBUTE_DEFINITIONS,
+    evaluation.attributes.filter(({ label, attribute }) => label === 'all' && attribute === 'avg'),
+    (row, nats) => [row.jsDistance, nats, row.jsDivergence],
+  );
 }
 
 /** The TCP header by every definition. */
 export function headerDefinitionTable(evaluation: Evaluation): TableSpec {
-  const rows = evaluation.headerDefinitions;
+  return byDefinition(
+    'TCP header bits, mean over the labels: distance with natural logarithms / TVD / HD. The paper has .82 / .99 / .95 for uniform random bits.',
+    HEADER_DEFINITIONS,
+    evaluation.headerDefinitions,
+    (row, nats) => [nats, row.totalVariation, row.hellinger],
+  );
+}
+
+/** A row for each definition, a column for each source; `numbers` gets the distance with natural logarithms, too. */
+function byDefinition<Row extends { source: string; definition: string; jsDistance: number | null }>(
+  caption: string,
+  definitions: readonly { name: string; title: string }[],
+  rows: readonly Row[],
+  numbers: (row: Row, nats: number) => (number | null)[],
+): TableSpec {
   const sources = [...new Set(rows.map(({ source }) => source))];
   return {
-    caption:
-      'TCP header bits, mean over the labels: distance with natural logarithms / TVD / HD. The paper has .82 / .99 / .95 for uniform random bits.',
+    caption,
     columns: ['definition', ...sources.map((source) => sourceStyle(source).title)],
-    rows: HEADER_DEFINITIONS.map(({ name, title }) => [
+    rows: definitions.map(({ name, title }) => [
       `${name}: ${title}`,
       ...sources.map((source) => {
         const row = rows.find((each) => each.source === source && each.definition === name);
         if (!row || row.jsDistance === null) return '–';
-        const nats = row.jsDistance * Math.sqrt(Math.LN2);
-        return `${distance(nats)} / ${distance(row.totalVariation)} / ${distance(row.hellinger)}`;
+        return numbers(row, row.jsDistance * Math.sqrt(Math.LN2))
+          .map(distance)
+          .join(' / ');
       }),
     ]),
   };

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { ComplianceReport, RuleResult, Severity } from '../../evaluate/compliance';
 import type { SelectOptions } from '../../flows';
 import { NetssmError } from '../../util';
-import { newCommand, runAction, type Register } from '../command';
+import { newCommand, runAction, withPacketSelection, type Register } from '../command';
 import type { Io } from '../io';
 import { positiveWhole, wholeNumber } from '../options';
 
@@ -25,19 +25,15 @@ interface ShownPacket {
 
 /** `netssm check`. */
 export const registerCheck: Register = (program, finish) => {
-  newCommand(program, 'check', 'what packets keep and break of the rules of IP, TCP, UDP, DNS and ICMP', [
-    'netssm check trace.pcap',
-    'netssm check --show 3 trace.pcap',
-    'netssm check --fail-on violation out/generated',
-    "netssm check --json --filter 'tcp port 443' captures/ | jq .total.rules",
-    'netssm check --rules',
-  ])
-    .argument('[captures...]', 'capture files or folders of them; - for standard input')
-    .option('--filter <expression>', 'only packets for which this holds, in the words of tcpdump')
-    .option('--from <time>', 'only from this time on: seconds after the first packet, or ISO 8601 (UTC)')
-    .option('--to <time>', 'only before this time')
-    .option('--skip <n>', 'pass over so many of the packets that remain', wholeNumber)
-    .option('--count <n>', 'take at most so many of them', wholeNumber)
+  withPacketSelection(
+    newCommand(program, 'check', 'what packets keep and break of the rules of IP, TCP, UDP, DNS and ICMP', [
+      'netssm check trace.pcap',
+      'netssm check --show 3 trace.pcap',
+      'netssm check --fail-on violation out/generated',
+      "netssm check --json --filter 'tcp port 443' captures/ | jq .total.rules",
+      'netssm check --rules',
+    ]).argument('[captures...]', 'capture files or folders of them; - for standard input'),
+  )
     .option(
       '--show <n>',
       'all fields of the first n packets that break a rule, violations first',

@@ -3,9 +3,8 @@ import { basename, extname, join } from 'node:path';
 import { Option } from 'commander';
 import type { ExportFormat } from '../../flows';
 import { NetssmError } from '../../util';
-import { newCommand, runAction, type Register } from '../command';
+import { newCommand, runAction, withPacketSelection, type Register } from '../command';
 import type { Io } from '../io';
-import { wholeNumber } from '../options';
 
 interface ExportCommandOptions {
   out: string;
@@ -24,28 +23,25 @@ const ENDINGS: Record<ExportFormat, string> = { csv: '.csv', arrow: '.arrows', j
 
 /** `netssm export`. */
 export const registerExport: Register = (program, finish) => {
-  newCommand(program, 'export', 'packets or flows of captures as tables: CSV, Arrow, JSON lines', [
-    'netssm export trace.pcap --what flows --out flows.csv',
-    'netssm export data/captures --format arrow --out out/tables',
-    "netssm export trace.pcap --filter 'tcp port 443' --count 1000 --format jsonl --out tls.jsonl",
-  ])
-    .argument('<captures...>', 'capture files or folders of them; - for standard input')
-    .requiredOption('--out <path>', 'file to write; for several captures a folder, with one file each')
-    .addOption(
-      new Option('--format <name>', 'csv, Arrow (streaming IPC format), or one JSON object a line')
-        .choices(['csv', 'arrow', 'jsonl'])
-        .default('csv'),
-    )
-    .addOption(
-      new Option('--what <rows>', 'what a row is (docs/export.md lists the columns)')
-        .choices(['packets', 'flows'])
-        .default('packets'),
-    )
-    .option('--filter <expression>', 'only packets for which this holds, in the words of tcpdump')
-    .option('--from <time>', 'only from this time on: seconds after the first packet, or ISO 8601 (UTC)')
-    .option('--to <time>', 'only before this time')
-    .option('--skip <n>', 'pass over so many of the packets that remain', wholeNumber)
-    .option('--count <n>', 'take at most so many of them', wholeNumber)
+  withPacketSelection(
+    newCommand(program, 'export', 'packets or flows of captures as tables: CSV, Arrow, JSON lines', [
+      'netssm export trace.pcap --what flows --out flows.csv',
+      'netssm export data/captures --format arrow --out out/tables',
+      "netssm export trace.pcap --filter 'tcp port 443' --count 1000 --format jsonl --out tls.jsonl",
+    ])
+      .argument('<captures...>', 'capture files or folders of them; - for standard input')
+      .requiredOption('--out <path>', 'file to write; for several captures a folder, with one file each')
+      .addOption(
+        new Option('--format <name>', 'csv, Arrow (streaming IPC format), or one JSON object a line')
+          .choices(['csv', 'arrow', 'jsonl'])
+          .default('csv'),
+      )
+      .addOption(
+        new Option('--what <rows>', 'what a row is (docs/export.md lists the columns)')
+          .choices(['packets', 'flows'])
+          .default('packets'),
+      ),
+  )
     .option('--overwrite', 'replace files that are there')
     .action((captures: string[], options: ExportCommandOptions) =>
       runAction(options, finish, (io) => exportAll(captures, options, io)),

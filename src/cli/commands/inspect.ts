@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { formatBytes, formatDuration, NetssmError } from '../../util';
 import type { InspectedCapture, ListedPacket, SelectOptions } from '../../flows';
-import { newCommand, runAction, type Register } from '../command';
+import { newCommand, runAction, withPacketSelection, type Register } from '../command';
 import type { Io } from '../io';
-import { positiveWhole, wholeNumber } from '../options';
+import { positiveWhole } from '../options';
 
 interface InspectCommandOptions {
   filter?: string;
@@ -30,20 +30,16 @@ interface PacketRow {
 
 /** `netssm inspect`. */
 export const registerInspect: Register = (program, finish) => {
-  newCommand(program, 'inspect', 'packets, flows, protocols and problems of captures', [
-    'netssm inspect trace.pcap',
-    'netssm inspect --json data/captures | jq .files[0]',
-    "netssm inspect trace.pcap --filter 'tcp port 443' --from 10 --to 20 --packets",
-    'netssm inspect trace.pcap --show 17',
-    'netssm inspect --problems captures/',
-    'tcpdump -w - -c 1000 | netssm inspect -',
-  ])
-    .argument('[captures...]', 'capture files or folders of them; - for standard input')
-    .option('--filter <expression>', 'only packets for which this holds, in the words of tcpdump')
-    .option('--from <time>', 'only from this time on: seconds after the first packet, or ISO 8601 (UTC)')
-    .option('--to <time>', 'only before this time')
-    .option('--skip <n>', 'pass over so many of the packets that remain', wholeNumber)
-    .option('--count <n>', 'take at most so many of them', wholeNumber)
+  withPacketSelection(
+    newCommand(program, 'inspect', 'packets, flows, protocols and problems of captures', [
+      'netssm inspect trace.pcap',
+      'netssm inspect --json data/captures | jq .files[0]',
+      "netssm inspect trace.pcap --filter 'tcp port 443' --from 10 --to 20 --packets",
+      'netssm inspect trace.pcap --show 17',
+      'netssm inspect --problems captures/',
+      'tcpdump -w - -c 1000 | netssm inspect -',
+    ]).argument('[captures...]', 'capture files or folders of them; - for standard input'),
+  )
     .option('--jobs <n>', 'files read at once (default: one a core)', positiveWhole)
     .option(
       '--problems [n]',
