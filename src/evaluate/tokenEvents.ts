@@ -1,11 +1,11 @@
-import type { Layout } from '../tokens';
+import type { Layout, Vocabulary } from '../tokens';
 import { END_OF_TEXT, PKT } from '../tokens';
 import { flowOfDecoded } from './flowOracle';
 
 /** The part of a token dataset that the baselines read; an open dataset folder is one. */
 export interface TokenSource {
   readonly layout: Pick<Layout, 'name' | 'decoder'>;
-  readonly vocabulary: { readonly labels: readonly string[]; readonly size: number };
+  readonly vocabulary: Pick<Vocabulary, 'labels' | 'size'> & Partial<Pick<Vocabulary, 'timeBin'>>;
   readonly sequences: readonly {
     readonly source: number;
     readonly label: string;
@@ -77,8 +77,10 @@ export function tokenEvents(
       let end = start;
       while (end < tokens.length && tokens[end] !== PKT && tokens[end] !== END_OF_TEXT) end++;
       const length = Math.min(end + 1, stop) - start;
+      // A time token before the packet's bytes is an event like any other, but none of them.
+      const first = dataset.vocabulary.timeBin?.(tokens[start]) === undefined ? start : start + 1;
       const flow =
-        end > start ? flowOfDecoded(decoder.decode(Uint8Array.from(tokens.subarray(start, end)))) : null;
+        end > first ? flowOfDecoded(decoder.decode(Uint8Array.from(tokens.subarray(first, end)))) : null;
       const either = flow ? last.get(flow.key) : undefined;
       const same = flow ? last.get(`${flow.key}/${flow.direction}`) : undefined;
       const fold = foldOf(i, packet);

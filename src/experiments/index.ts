@@ -29,6 +29,8 @@ export { fidelityExperiment, type FidelityResult, type FidelitySettings } from '
 export { floorsExperiment } from './floors';
 export { lengthExperiment, type LengthResult, type LengthSettings, type LengthSlice } from './length';
 export { mixingRateExperiment, type MixingSettings } from './mixingRate';
+export { timesExperiment, type BurstRow, type GapRow, type TimesJudged, type TimesSettings } from './timeTokens';
+export * from './gaps';
 export * from './mixingItems';
 export * from './mixingJob';
 export type { FigurePair, PairFigures, PairSide } from './figures';

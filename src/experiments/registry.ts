@@ -4,6 +4,7 @@ import { fidelityExperiment } from './fidelity';
 import { floorsExperiment } from './floors';
 import { lengthExperiment } from './length';
 import { mixingRateExperiment } from './mixingRate';
+import { timesExperiment } from './timeTokens';
 import { ablationExperiment, layoutsExperiment } from './variants';
 
 /** Every experiment, in the order of `netssm experiment --list`. */
@@ -14,6 +15,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   lengthExperiment,
   layoutsExperiment,
   ablationExperiment,
+  timesExperiment,
 ];
 
 /** @throws NetssmError `experiment_unknown`. */

@@ -5,7 +5,7 @@ import { SequenceEncoder } from '../tokens';
 
 /** Loss of a model packet by packet. */
 export interface PacketLosses {
-  /** Sum over the packet's tokens, its `<|pkt|>` included, in nats; and how many they are. */
+  /** Sum over the packet's tokens, its `<|pkt|>` and its time token included, in nats; and how many they are. */
   nats: number[];
   tokens: number[];
   /** Packets that the layout cannot hold. */
@@ -20,7 +20,7 @@ export function packetLosses(
   mostTokens = Infinity,
 ): PacketLosses {
   const { stepper, layout, vocabulary } = model;
-  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout);
+  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout, { times: vocabulary.times });
   const state = stepper.newState();
   const logits = new Float32Array(model.logitsLength);
   const losses: PacketLosses = { nats: [], tokens: [], refused: 0 };

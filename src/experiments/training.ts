@@ -108,7 +108,7 @@ export async function tokeniseJob(
 }
 
 /** The captures of the run's sessions. @throws NetssmError `sessions_missing`. */
-async function inputsOf(context: RunContext): Promise<DatasetInput[]> {
+export async function inputsOf(context: RunContext): Promise<DatasetInput[]> {
   const { sessions, path, classes } = await context.data();
   const splits = new Map(sessions.map(({ id, split }) => [id, split]));
   const all = collectInputs(path, { classes });

@@ -1,5 +1,5 @@
 import type { Frame } from '../capture/frame';
-import { drawGap } from '../tokens';
+import { drawGap, drawGapOfBin } from '../tokens';
 import type { DecodedPacket, PlacedRefusal } from '../tokens';
 import type { Rng } from '../util';
 import type { DecodeHooks, DecodeJob } from './decode';
@@ -45,9 +45,10 @@ export class TraceCollector {
     count(report.refused, refusal.code);
   }
 
-  add(packet: DecodedPacket): void {
+  /** `timeBin`: of the gap before it, where a time token told it. */
+  add(packet: DecodedPacket, timeBin?: number): void {
     const { frames, report } = this.trace;
-    if (frames.length > 0) this.micros += drawGap(this.job.timing, this.rng);
+    if (frames.length > 0) this.micros += this.gap(timeBin);
     let frame: Frame = {
       data: packet.data,
       wireLen: packet.wireLen,
@@ -65,6 +66,13 @@ export class TraceCollector {
     report.packets++;
     frames.push(frame);
     this.hooks.onFrame?.(frame, false);
+  }
+
+  private gap(timeBin: number | undefined): number {
+    const { times, timing, resampleTimes } = this.job;
+    return times && timeBin !== undefined && !resampleTimes
+      ? drawGapOfBin(times, timeBin, timing, this.rng)
+      : drawGap(timing, this.rng);
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Frame } from '../capture/frame';
-import { END_OF_TEXT, FIRST_LABEL, PADDING, PKT, UNK } from '../tokens';
-import type { LabelTiming, Layout } from '../tokens';
+import { END_OF_TEXT, FIRST_LABEL, PADDING, PKT, timeBinOfToken, UNK } from '../tokens';
+import type { LabelTiming, Layout, TimeTokens } from '../tokens';
 import { Rng } from '../util';
 import { TraceCollector } from './collector';
+import { maskTimes } from './maskTimes';
 import { PacketRun } from './packetRun';
+import { isPhased, PhaseTurns } from './phaseStepper';
 import type { Prompt } from './prompt';
 import { maskIds } from './processors';
 import type { LogitsProcessor } from './processors';
@@ -32,6 +34,10 @@ export interface DecodeJob {
   continueAfterEnd: boolean;
   repair: boolean;
   timing: LabelTiming | undefined;
+  /** The model's time tokens. */
+  times?: TimeTokens;
+  /** Gaps are drawn from `timing` even where time tokens tell them. */
+  resampleTimes?: boolean;
   startMicros: number;
 }
 
@@ -58,12 +64,13 @@ export interface StepRequest<State> {
 
 /**
  * Ids that no trace contains: `<|unk|>`, `<|padding|>`, labels, ids that only pad the vocabulary; and
- * `<|endoftext|>` where the layout has no end or the trace is to go on after it.
+ * `<|endoftext|>` where the layout has no end or the trace is to go on after it. Time tokens are possible in their place.
  */
-export function impossibleIds(logitsLength: number, endOfText: boolean): number[] {
+export function impossibleIds(logitsLength: number, endOfText: boolean, times?: TimeTokens): number[] {
   const ids = [UNK, PADDING];
   if (!endOfText) ids.push(END_OF_TEXT);
-  for (let id = FIRST_LABEL; id < logitsLength; id++) ids.push(id);
+  for (let id = FIRST_LABEL; id < logitsLength; id++)
+    if (timeBinOfToken(times, id) === undefined) ids.push(id);
   return ids;
 }
 
@@ -89,13 +96,15 @@ export function* drawTrace<State>(
   const draw = rng.split('tokens');
   const state = stepper.copyState(start.state);
   const logits = start.logits.slice();
-  const mask = maskIds(impossibleIds(job.logitsLength, job.layout.endOfText && !job.continueAfterEnd));
+  const { times } = job;
+  const mask = maskIds(impossibleIds(job.logitsLength, job.layout.endOfText && !job.continueAfterEnd, times));
   const maskFirst = maskIds(job.layout.forbiddenFirstBytes);
   const seen = new Uint8Array(job.logitsLength);
   for (const token of job.prompt.tokens) seen[token] = 1;
   const collector = new TraceCollector(job, rng.split('times'), hooks);
   const again = job.tries > 1 && !job.greedy;
-  const run = new PacketRun(job.layout, job.prompt, again);
+  const run = new PacketRun(job.layout, job.prompt, again, times);
+  const turns = isPhased(stepper) ? new PhaseTurns(stepper, job.prompt) : undefined;
   const boundary = again ? new Boundary(stepper, start, seen) : undefined;
   if (boundary) boundary.position = run.position;
 
@@ -118,7 +127,8 @@ export function* drawTrace<State>(
   while (stopped === undefined) {
     const context = { seen, position: run.position };
     mask(logits, context);
-    if (run.empty) {
+    if (times) maskTimes(logits, run, times);
+    if (run.empty && !run.awaitsTime) {
       maskFirst(logits, context);
       for (const byte of never) logits[byte] = -Infinity;
     }
@@ -135,7 +145,7 @@ export function* drawTrace<State>(
     if (outcome) {
       report.tries++;
       if (outcome.ok) {
-        collector.add(outcome.packet);
+        collector.add(outcome.packet, outcome.timeBin);
         if (failed === 0) report.firstTry++;
         failed = skippedInARow = 0;
         never.clear();
@@ -152,6 +162,7 @@ export function* drawTrace<State>(
         if (boundary) {
           run.takeBack(boundary.position);
           boundary.restore(state, logits, seen);
+          turns?.takeBack();
           takenBack = true;
         }
       }
@@ -162,15 +173,19 @@ export function* drawTrace<State>(
     else if (boundary ? skippedInARow >= HOPELESS_SKIPS : report.tries >= mostRuns) stopped = 'unusable';
     else if ((outcome || report.tokens % 256 === 0) && hooks.aborted?.()) stopped = 'aborted';
     else if (!takenBack) {
+      turns?.read(state, token, logits, outcome?.ok ? outcome.packet : undefined);
       request.token = token;
       yield request;
-      if (token === PKT) boundary?.save(state, logits, seen, run.position);
+      if (token === PKT) {
+        boundary?.save(state, logits, seen, run.position);
+        turns?.keep();
+      }
     }
     if (report.tokens % 64 === 0) hooks.onTokens?.(report.tokens, report.packets);
   }
   const rest = run.end();
   if (rest?.ok) {
-    collector.add(rest.packet);
+    collector.add(rest.packet, rest.timeBin);
     report.tries++;
     if (failed === 0) report.firstTry++;
   } else if (rest) collector.refuse(rest.refusal);

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { Frame } from '../capture/frame';
+import { phaseAfter } from '../tokens';
 import { NetssmError } from '../util';
 import type { OnProgress } from '../util';
 import { drawAll } from './decode';
 import type { TraceHooks } from './decode';
 import type { LoadedModel } from './model';
+import { PhaseStepper } from './phaseStepper';
 import { NativeStepper } from './nativeStepper';
 import { buildPrompt } from './prompt';
 import { readPrompt } from './promptState';
@@ -48,6 +50,11 @@ export interface GenerateRequest {
   continueAfterEnd?: boolean;
   /** Fix lengths and checksums ({@link repairFrame}); the reports count what was changed. Default false. */
   repair?: boolean;
+  /**
+   * Where gaps between packets come from. `tokens`: the model's time tokens, each gap one of the label's real ones within
+   * the drawn bin; default of models that have them. `resample`: drawn from the label's real ones, whatever the tokens say.
+   */
+  timing?: 'tokens' | 'resample';
   /** Time of the first packet where there is no prompt; microseconds since 1970. */
   startMicros?: number;
   /** Threads. Default: one a trace, up to the cores there are. The result does not depend on it. */
@@ -68,7 +75,7 @@ export const DEFAULT_START_MICROS = 1_704_067_200_000_000;
 /**
  * Draws traces from a model. The same request gives the same traces on any machine with the same arithmetic.
  *
- * @throws NetssmError `label_unknown`, `sampling_invalid`, `request_invalid`, `prompt_unusable`, `worker_failed`.
+ * @throws NetssmError `label_unknown`, `sampling_invalid`, `request_invalid`, `time_tokens_missing`, `prompt_unusable`, `worker_failed`.
  */
 export async function generateTraces(request: GenerateRequest): Promise<GeneratedTrace[]> {
   const { model, count = 1, onPacket, signal } = request;
@@ -79,7 +86,7 @@ export async function generateTraces(request: GenerateRequest): Promise<Generate
     aborted: () => signal?.aborted ?? false,
     pause: () => new Promise<void>((resolve) => setImmediate(resolve)),
   };
-  const start = await readPrompt(model.stepper, spec.prompt, spec.logitsLength, {
+  const start = await readPrompt(readerOf(model.stepper, spec), spec.prompt, spec.logitsLength, {
     ...watch,
     onPrompt: progress.prompt,
   });
@@ -123,6 +130,11 @@ export async function generateTraces(request: GenerateRequest): Promise<Generate
   return traces.sort((a, b) => a.index - b.index);
 }
 
+/** Who reads the prompt: of models by phase, the one whose turn it is behind it. */
+function readerOf(stepper: LoadedModel['stepper'], { prompt }: TraceSpec): LoadedModel['stepper'] {
+  return stepper instanceof PhaseStepper ? stepper.beginningWith(phaseAfter(prompt.frames)) : stepper;
+}
+
 /** Packed weights up to this size stay in the caches of a core while others work. */
 const IN_CACHE = 16 << 20;
 /** Traces drawn together; more do not make the products faster. */
@@ -149,6 +161,12 @@ function toSpec(request: GenerateRequest): TraceSpec {
       problems.push(`${name} must be a whole number of at least ${least}, not ${value}`);
   }
   if (problems.length > 0) throw new NetssmError('request_invalid', problems.join('; '), { exitCode: 2 });
+  const { times } = model.vocabulary;
+  if (request.timing === 'tokens' && !times)
+    throw new NetssmError('time_tokens_missing', `${model.name} has no time tokens`, {
+      hint: 'Leave timing out, or train on a data set of `netssm tokenize --time-tokens`.',
+      exitCode: 2,
+    });
   const bounded = packets !== undefined || tokens !== undefined;
   return {
     label,
@@ -164,6 +182,8 @@ function toSpec(request: GenerateRequest): TraceSpec {
     continueAfterEnd: request.continueAfterEnd ?? false,
     repair: request.repair ?? false,
     timing: model.timing?.labels[label],
+    times,
+    resampleTimes: request.timing === 'resample',
     startMicros: request.startMicros ?? DEFAULT_START_MICROS,
   };
 }

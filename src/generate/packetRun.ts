@@ -1,10 +1,15 @@
-import { END_OF_TEXT, PKT } from '../tokens';
-import type { DecodedPacket, Layout, PlacedRefusal } from '../tokens';
+import { END_OF_TEXT, PKT, timeBinOfToken } from '../tokens';
+import type { DecodedPacket, Layout, PlacedRefusal, TimeTokens } from '../tokens';
 import type { Prompt } from './prompt';
 
 /** What a run of tokens turned out to be. */
 export type RunOutcome =
-  | { ok: true; packet: DecodedPacket }
+  | {
+      ok: true;
+      packet: DecodedPacket;
+      /** Bin of the gap before it, where a time token tells it. */
+      timeBin?: number;
+    }
   | {
       ok: false;
       refusal: PlacedRefusal;
@@ -29,6 +34,10 @@ export class PacketRun {
   /** Packets and refused runs that are part of the sequence so far. */
   private runs = 0;
   private readonly tokens: number[] = [];
+  /** Of the time token that the run begins with. */
+  private timeBin: number | undefined;
+  /** Whether there are packets before the first run. */
+  private readonly goesOn: boolean;
   private readonly decoder: ReturnType<Layout['decoder']>;
 
   /** Begins behind a prompt, whose packets the decoder reads first. */
@@ -36,22 +45,42 @@ export class PacketRun {
     private readonly layout: Layout,
     prompt: Pick<Prompt, 'tokens' | 'linkType'>,
     private readonly giveUp: boolean,
+    /** The model's time tokens. */
+    private readonly times?: TimeTokens,
   ) {
     const { tokens, linkType } = prompt;
     this.decoder = layout.decoder({ linkType });
     this.position = tokens.length;
-    for (let from = 1, to; (to = tokens.indexOf(PKT, from)) >= 0; from = to + 1)
+    this.goesOn = tokens.length > 1;
+    for (let from = 1, to; (to = tokens.indexOf(PKT, from)) >= 0; from = to + 1) {
+      if (timeBinOfToken(times, tokens[from]) !== undefined) from++;
       if (to > from) this.decoder.decode(Uint8Array.from(tokens.subarray(from, to)));
+    }
   }
 
-  /** Whether a packet begins with the next token. */
+  /** Whether no byte of a packet has been drawn since the last boundary. */
   get empty(): boolean {
     return this.tokens.length === 0;
+  }
+
+  /** Whether a time token (or the end) comes next: before every packet but a sequence's first. */
+  get awaitsTime(): boolean {
+    if (!this.times || !this.empty || this.timeBin !== undefined) return false;
+    return this.goesOn || this.runs > 0;
+  }
+
+  /** Whether the run has begun with its time token. */
+  get timed(): boolean {
+    return this.timeBin !== undefined;
   }
 
   /** Takes a token; an outcome when it closes the run. The run is then empty. */
   push(token: number): RunOutcome | undefined {
     this.position++;
+    if (this.awaitsTime) {
+      this.timeBin = timeBinOfToken(this.times, token);
+      if (this.timeBin !== undefined) return undefined;
+    }
     if (token === PKT) return this.close(1);
     if (token === END_OF_TEXT) {
       this.ended = true;
@@ -93,9 +122,11 @@ export class PacketRun {
       const never = offset === 0 && this.decides(tokens[0], code);
       return { ...this.refuse(code, offset, message, mark), never };
     }
+    const { timeBin } = this;
     this.runs++;
     tokens.length = 0;
-    return result;
+    this.timeBin = undefined;
+    return timeBin === undefined ? result : { ...result, timeBin };
   }
 
   /** Whether a packet is refused for its first byte, whatever follows. */
@@ -108,6 +139,7 @@ export class PacketRun {
     const token = this.position - mark - this.tokens.length;
     const first = this.tokens.at(0);
     this.tokens.length = 0;
+    this.timeBin = undefined;
     const refusal = { code, layer: this.layout.name, offset, message, packet: this.runs++, token };
     return { ok: false, refusal, first, never: false };
   }

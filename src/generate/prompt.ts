@@ -1,6 +1,6 @@
 import type { Frame } from '../capture/frame';
 import { LinkType } from '../capture/frame';
-import { PKT } from '../tokens';
+import { PKT, timeTokenOf } from '../tokens';
 import type { Layout, Vocabulary } from '../tokens';
 import { NetssmError } from '../util';
 
@@ -45,6 +45,9 @@ export function buildPrompt(
       refuse(decoded.refusal.code);
       continue;
     }
+    const before = kept.at(-1);
+    if (vocabulary.times && before)
+      tokens.push(timeTokenOf(vocabulary.times, frame.tsMicros - before.tsMicros));
     for (const byte of encoded.bytes) tokens.push(byte);
     tokens.push(PKT);
     kept.push({ ...frame, data: decoded.packet.data });

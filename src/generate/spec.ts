@@ -1,5 +1,5 @@
 import { getLayout } from '../tokens';
-import type { ChecksumOption, LabelTiming, Layout } from '../tokens';
+import type { ChecksumOption, LabelTiming, Layout, TimeTokens } from '../tokens';
 import type { DecodeJob } from './decode';
 import type { Prompt } from './prompt';
 import { buildProcessors } from './sampling';
@@ -20,6 +20,8 @@ export interface TraceSpec {
   continueAfterEnd: boolean;
   repair: boolean;
   timing: LabelTiming | undefined;
+  times: TimeTokens | undefined;
+  resampleTimes: boolean;
   startMicros: number;
 }
 

@@ -6,10 +6,13 @@ import { decodeFrame, summarize } from '../packets';
 import {
   FIRST_LABEL,
   PKT,
+  timeBinOfToken,
+  timeText,
   SPECIAL_TOKENS,
   UNK,
   type EncodedSession,
   type Layout,
+  type TimeTokens,
   type Vocabulary,
 } from '../tokens';
 import type { Engine } from '../tensor';
@@ -205,7 +208,7 @@ export function evaluationBundle(evaluation: Evaluation): MimeBundle {
 }
 
 /** Tokens as boxes, a packet a line: bytes plain, marks and labels set off. */
-export function tokensBundle(tokens: Uint16Array, about = ''): MimeBundle {
+export function tokensBundle(tokens: Uint16Array, about = '', times?: TimeTokens): MimeBundle {
   const packets: number[][] = [[]];
   for (const token of tokens.subarray(0, 4000)) {
     packets[packets.length - 1].push(token);
@@ -214,8 +217,13 @@ export function tokensBundle(tokens: Uint16Array, about = ''): MimeBundle {
   }
   const shown = packets.slice(0, ROWS).filter((packet) => packet.length > 0);
   const more = tokens.length - shown.flat().length;
+  const mark = (token: number): string => {
+    const bin = timeBinOfToken(times, token);
+    if (times && bin !== undefined) return timeText(times.edgesMicros[bin]);
+    return `label ${token - FIRST_LABEL}`;
+  };
   const name = (token: number): string =>
-    token < UNK ? String(token) : (SPECIAL_TOKENS[token - UNK] ?? `label ${token - FIRST_LABEL}`);
+    token < UNK ? String(token) : (SPECIAL_TOKENS[token - UNK] ?? mark(token));
   const box = (token: number): string =>
     token < UNK
       ? `<span style="padding:0 .3em">${token}</span>`
@@ -228,12 +236,12 @@ export function tokensBundle(tokens: Uint16Array, about = ''): MimeBundle {
   };
 }
 
-export function encodedBundle({ tokens, packets, refusals }: EncodedSession): MimeBundle {
+export function encodedBundle({ tokens, packets, refusals, times }: EncodedSession): MimeBundle {
   const codes = new Map<string, number>();
   for (const { code } of refusals) codes.set(code, (codes.get(code) ?? 0) + 1);
   const refused =
     codes.size > 0 ? `, not in them: ${[...codes].map(([code, n]) => `${code} ${n}`).join(', ')}` : '';
-  return tokensBundle(tokens, ` of ${number(packets)} packets${refused}`);
+  return tokensBundle(tokens, ` of ${number(packets)} packets${refused}`, times);
 }
 
 export function engineLine({ name, gflops, note, tf }: Engine): MimeBundle {
@@ -244,8 +252,10 @@ export function engineLine({ name, gflops, note, tf }: Engine): MimeBundle {
 
 export function vocabularyLine(vocabulary: Vocabulary): MimeBundle {
   const labels = vocabulary.labels.map((label) => `${label} ${vocabulary.labelId(label)}`);
+  const bins = vocabulary.times;
+  const times = bins ? `, time tokens ${bins.first} to ${bins.first + bins.edgesMicros.length - 1}` : '';
   return {
-    'text/plain': `${vocabulary.size} ids: bytes 0 to 255, ${SPECIAL_TOKENS.map((text, i) => `${text} ${UNK + i}`).join(', ')}, labels ${labels.join(', ')}`,
+    'text/plain': `${vocabulary.size} ids: bytes 0 to 255, ${SPECIAL_TOKENS.map((text, i) => `${text} ${UNK + i}`).join(', ')}, labels ${labels.join(', ')}${times}`,
   };
 }
 

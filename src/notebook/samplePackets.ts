@@ -89,14 +89,12 @@ function beginning(dataset: TokenDataset, label: string, packets: number): Frame
   const { layout, vocabulary, sequences } = dataset;
   const tokens = dataset.tokens(at, 0, 1 + packets * (layout.maxBytes + 1));
   const decoded = decodeTokens(tokens, vocabulary, layout, { linkType: sequences[at].linkType });
-  return decoded.packets.slice(0, packets).map(({ data, wireLen, linkType }) => ({
-    data,
-    wireLen,
-    linkType,
-    tsMicros: 0,
-    tsNanos: 0,
-    interfaceId: 0,
-  }));
+  let tsMicros = 0;
+  return decoded.packets.slice(0, packets).map(({ data, wireLen, linkType }, i) => {
+    // Of the time since the packet before, a time token tells the bin.
+    tsMicros += vocabulary.times?.edgesMicros[decoded.timeBins?.[i] ?? -1] ?? 0;
+    return { data, wireLen, linkType, tsMicros, tsNanos: 0, interfaceId: 0 };
+  });
 }
 
 /** Tokens a packet that the model may use up, failed tries included: a model that knows nothing is stopped here. */

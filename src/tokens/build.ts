@@ -18,6 +18,7 @@ import type {
 } from './meta';
 import { inputSource } from './packedInputs';
 import { assignSplits } from './split';
+import { TIME_EDGES_MICROS } from './times';
 import { tokeniseCapture } from './tokeniseCapture';
 import { GapSample, saveTiming } from './timing';
 import { TokenFile } from './tokenFile';
@@ -34,6 +35,8 @@ export interface BuildOptions {
   checksums?: ChecksumOption;
   /** Default `session`. */
   unit?: SequenceUnit;
+  /** A time token before every packet but a sequence's first: see times.ts. Default false. */
+  timeTokens?: boolean;
   /** Shares of captures; default 0.15 and 0. */
   validationShare?: number;
   testShare?: number;
@@ -60,7 +63,10 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
   checkArguments(inputs, validationShare, testShare, unit);
   const layout = getLayout(options.layout, { checksums: options.checksums });
   const labels = [...new Set(inputs.map((i) => i.label))].sort();
-  const vocabulary = new Vocabulary(labels);
+  const vocabulary = new Vocabulary(
+    labels,
+    options.timeTokens ? { edgesMicros: TIME_EDGES_MICROS } : undefined,
+  );
   const splits = assignSplits(inputs, { validationShare, testShare, seed });
   const names = sharedNames(inputs);
   const rng = new Rng(`timing/${seed}`);
@@ -103,6 +109,7 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
         layout,
         unit,
         labelId: vocabulary.labelId(input.label),
+        times: vocabulary.times,
         writer,
         gaps: split === 'train' ? gaps.get(input.label) : undefined,
         addSequence: (start, length, packets, linkType) =>
@@ -150,6 +157,7 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
     validationShare,
     testShare,
     labels,
+    ...(vocabulary.times && { timeTokens: true as const }),
     vocabSize: vocabulary.size,
     totals: totals(sources, labels),
     refusals,
@@ -162,7 +170,7 @@ export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> 
     format: 'netssm-timing',
     version: 1,
     unit: 'microseconds',
-    labels: Object.fromEntries([...gaps].map(([label, sample]) => [label, sample.summary()])),
+    labels: Object.fromEntries([...gaps].map(([label, sample]) => [label, sample.summary(vocabulary.times)])),
   });
   saveMeta(join(out, DATASET_FILES.meta), meta);
   return meta;

@@ -63,6 +63,11 @@ export function openDataset(dir: string, options: OpenDatasetOptions = {}): Toke
         `${dir}: tokenizer.json has the labels ${vocabulary.labels.join(', ')}, meta.json ${meta.labels.join(', ')}`,
       );
     }
+    if ((meta.timeTokens ?? false) !== (vocabulary.times !== undefined))
+      throw new NetssmError(
+        'dataset_invalid',
+        `${dir}: tokenizer.json has ${vocabulary.times ? '' : 'no '}time tokens, meta.json tells otherwise`,
+      );
     const bytes = fstatSync(fd).size;
     if (bytes !== meta.totals.tokens * 2) {
       throw new NetssmError(

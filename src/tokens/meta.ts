@@ -68,6 +68,8 @@ export interface DatasetMeta {
   validationShare: number;
   testShare: number;
   labels: string[];
+  /** Only where packets are preceded by time tokens; the bins are in tokenizer.json. */
+  timeTokens?: true;
   vocabSize: number;
   totals: DatasetTotals & { perSplit: Record<Split, DatasetTotals>; perLabel: Record<string, DatasetTotals> };
   refusals: Record<string, number>;

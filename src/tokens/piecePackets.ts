@@ -3,6 +3,7 @@ import type { Frame } from '../capture/frame';
 import { NetssmError } from '../util';
 import type { TokenDataset } from './meta';
 import { decodeTokens } from './session';
+import { timeBinOfToken } from './times';
 import { END_OF_TEXT, PKT } from './vocabulary';
 
 /** What a layout needs of a frame. */
@@ -19,6 +20,8 @@ export interface SequencePackets {
   /** [count]; empty where `encoded`. */
   readonly wireLens: Uint32Array;
   readonly linkType: number;
+  /** [count], with time tokens: bin of the gap before each packet. */
+  readonly timeBins?: Uint16Array;
 }
 
 /** Bytes of packets that {@link PacketStore} holds: a few million packets. */
@@ -63,14 +66,13 @@ export class PacketStore {
   }
 }
 
-const size = ({ data, at, wireLens }: SequencePackets) =>
-  data.byteLength + at.byteLength + wireLens.byteLength;
+const size = ({ data, at, wireLens, timeBins }: SequencePackets) =>
+  data.byteLength + at.byteLength + wireLens.byteLength + (timeBins?.byteLength ?? 0);
 
 function decodeSequence(dataset: TokenDataset, sequence: number): SequencePackets {
   const { linkType = LinkType.ETHERNET } = dataset.sequences[sequence];
-  const { packets, refusals } = decodeTokens(dataset.tokens(sequence), dataset.vocabulary, dataset.layout, {
-    linkType,
-  });
+  const decoded = decodeTokens(dataset.tokens(sequence), dataset.vocabulary, dataset.layout, { linkType });
+  const { packets, refusals } = decoded;
   if (refusals.length > 0) {
     const [{ code, message, packet, token }] = refusals;
     throw new NetssmError(
@@ -84,16 +86,22 @@ function decodeSequence(dataset: TokenDataset, sequence: number): SequencePacket
   const data = new Uint8Array(at[packets.length]);
   packets.forEach((p, i) => data.set(p.data, at[i]));
   const wireLens = Uint32Array.from(packets, (p) => p.wireLen);
-  return { count: packets.length, encoded: false, data, at, wireLens, linkType };
+  // A packet that nothing precedes has no bin; 0 stands in its place.
+  const timeBins = decoded.timeBins && Uint16Array.from(decoded.timeBins, (bin) => Math.max(0, bin));
+  return { count: packets.length, encoded: false, data, at, wireLens, linkType, timeBins };
 }
 
 function splitSequence(dataset: TokenDataset, sequence: number): SequencePackets {
   const tokens = dataset.tokens(sequence);
   const data = new Uint8Array(tokens.length);
   const ends: number[] = [0];
+  const { times } = dataset.vocabulary;
+  const bins: number[] = [];
   let length = 0;
   for (let i = 1; i < tokens.length; i++) {
     if (tokens[i] < 256) data[length++] = tokens[i];
+    const bin = timeBinOfToken(times, tokens[i]);
+    if (bin !== undefined) bins[ends.length - 1] = bin;
     const closes = tokens[i] === PKT || tokens[i] === END_OF_TEXT || i === tokens.length - 1;
     if (closes && length > ends[ends.length - 1]) ends.push(length);
     if (tokens[i] === END_OF_TEXT) break;
@@ -105,5 +113,6 @@ function splitSequence(dataset: TokenDataset, sequence: number): SequencePackets
     at: Uint32Array.from(ends),
     wireLens: new Uint32Array(0),
     linkType: LinkType.ETHERNET,
+    timeBins: times && Uint16Array.from({ length: ends.length - 1 }, (_, i) => bins[i] ?? 0),
   };
 }

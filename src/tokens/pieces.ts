@@ -1,6 +1,7 @@
 import { NetssmError, Rng } from '../util';
 import { checkRows, emptyBatch, lastAtMost, PREFIX, type TokenBatch } from './batches';
 import type { Split, TokenDataset } from './meta';
+import { phaseSpan, type Phase, type PhaseSpan } from './phases';
 import { PACKET_STORE_BYTES, PacketStore, type PiecePacket } from './piecePackets';
 import { TokenBuffer } from './session';
 import { END_OF_TEXT, PKT } from './vocabulary';
@@ -12,6 +13,10 @@ import { END_OF_TEXT, PKT } from './vocabulary';
  *
  *   from the start    <|label|> packet <|pkt|> packet <|pkt|> ...
  *   from inside       <|label|> <|pkt|> packet <|pkt|> packet <|pkt|> ...       no loss on the first two
+ *
+ * With time tokens every packet behind a <|pkt|> has one before it, and that of a piece's first packet no loss, either.
+ * Pieces of one phase of single flows (`phase`) end where the phase does, and only its tokens carry loss; what leads up to
+ * it is context.
  *
  * `<|endoftext|>` follows where the session ends. Pieces are drawn, not dealt: each row by itself, from its number alone,
  * so that any row can be made at any time.
@@ -39,6 +44,8 @@ export interface PieceOptions {
   shortest?: number;
   /** Inputs have the label in the place of every `<|pkt|>`: see labelReading.ts. Default false. */
   labelEveryPacket?: boolean;
+  /** Only this phase of the sequences, which are single flows, carries loss: see phases.ts. */
+  phase?: Phase;
   /** Gives the change that all packets of one piece go through. */
   change?: (rng: Rng) => (packet: PiecePacket) => PiecePacket;
   /** Bytes of decoded packets held; default {@link PACKET_STORE_BYTES}. Part of what decides the rows. */
@@ -80,10 +87,10 @@ interface Group extends Pool {
  * Openings take the sessions of the split in turn, in an order that changes every epoch; pieces from inside begin at any
  * packet with the same probability, so long sessions are seen more often (of their label, with `evenLabels`). A split too large for `maxBytes` is worked
  * through in groups of sessions.
- * @throws NetssmError `batch_options`.
+ * @throws NetssmError `batch_options`; `phase_missing` where no sequence of the split has anything of `phase`.
  */
 export function planPieces(options: PieceOptions): PiecePlan {
-  const { dataset, split, rowLen, batch, seed, openings, change } = options;
+  const { dataset, split, rowLen, batch, seed, openings, change, phase } = options;
   const { maxBytes = PACKET_STORE_BYTES, evenLabels = false } = options;
   const shortest = Math.min(options.shortest ?? rowLen, rowLen);
   checkRows(rowLen, batch);
@@ -94,14 +101,25 @@ export function planPieces(options: PieceOptions): PiecePlan {
       { exitCode: 2 },
     );
   }
+  // Twice, so that the groups of two neighbouring rows fit.
+  const store = new PacketStore(dataset, change !== undefined || phase !== undefined, 2 * maxBytes);
+  const spans = new Map<number, PhaseSpan>();
   const usable: number[] = [];
   dataset.sequences.forEach((s, i) => {
-    if (s.split === split && s.packets > 0) usable.push(i);
+    if (s.split !== split || s.packets === 0) return;
+    if (phase !== undefined) {
+      const span = phaseSpan(store.get(i), phase);
+      if (span.from === span.to && !(span.ends && dataset.layout.endOfText)) return;
+      spans.set(i, span);
+    }
+    usable.push(i);
   });
+  if (phase !== undefined && usable.length === 0)
+    throw new NetssmError('phase_missing', `${dataset.dir}: no flow of the ${split} split has a ${phase}`, {
+      exitCode: 2,
+    });
   const total = usable.reduce((sum, i) => sum + dataset.sequences[i].length, 0);
   const epochRows = usable.length === 0 ? 0 : Math.max(1, Math.ceil(total / rowLen));
-  // Twice, so that the groups of two neighbouring rows fit.
-  const store = new PacketStore(dataset, change !== undefined, 2 * maxBytes);
   const writer = new PieceWriter(dataset, store, options.labelEveryPacket);
   let epochNow = -1;
   let groups: Group[] = [];
@@ -130,14 +148,26 @@ export function planPieces(options: PieceOptions): PiecePlan {
       const insides = pool.inside[pool.inside.length - 1];
       const opens = rng.uniform() < openings || insides === 0;
       const turn = evenLabels ? rng.int(pool.sequences.length) : opening++;
-      const [sequence, from] = opens
+      // Of handshakes and teardowns a flow has one, however long it is.
+      const inTurn = opens || (phase !== undefined && phase !== 'data');
+      const [sequence, start] = inTurn
         ? [pool.sequences[turn % pool.sequences.length], 0]
         : insideStart(pool, rng.int(insides));
+      let from = start;
+      const span = spans.get(sequence);
+      if (span && !opens) {
+        const { packets, length: tokens } = dataset.sequences[sequence];
+        from =
+          phase === 'data' && span.from < span.to
+            ? span.from + rng.int(span.to - span.from)
+            : span.from - Math.max(1, Math.round((length * packets) / tokens));
+      }
       at += writer.write(out, at, {
         sequence,
-        from,
+        from: Math.max(0, from),
         length,
         room,
+        span,
         change: change?.(rng.split(`piece ${k}`)),
       });
     }
@@ -216,12 +246,16 @@ interface PieceOrder {
   length: number;
   /** Inputs that fit. */
   room: number;
+  /** Packets whose tokens carry loss; the piece ends behind them. Undefined: all. */
+  span?: PhaseSpan;
   change?: (packet: PiecePacket) => PiecePacket;
 }
 
 /** Encodes pieces into rows. */
 class PieceWriter {
   private readonly buffer = new TokenBuffer();
+  /** Tokens of the piece that carry loss: from here to its end. */
+  private counted = 0;
 
   constructor(
     private readonly dataset: TokenDataset,
@@ -231,22 +265,30 @@ class PieceWriter {
 
   /** Writes one piece at position `at` of a batch; returns how many inputs it takes. */
   write(out: TokenBatch, at: number, order: PieceOrder): number {
-    const prefix = order.from > 0 ? PREFIX : 0;
-    const tokens = this.encode(order);
-    const inputs = Math.min(tokens.length - 1, order.room);
+    const { span, room } = order;
+    let { from } = order;
+    let tokens = this.encode(order);
+    // Context that leaves no room for what carries loss is halved.
+    while (span && this.counted > room && from + 1 < span.from) {
+      from = Math.floor((from + span.from) / 2);
+      tokens = this.encode({ ...order, from });
+    }
+    const prefix = from === 0 ? 0 : this.dataset.vocabulary.times ? PREFIX + 1 : PREFIX;
+    const inputs = Math.min(tokens.length - 1, room);
+    const silent = Math.max(prefix, this.counted - 1);
     for (let k = 0; k < inputs; k++) {
       out.tokens[at + k] = this.labelEveryPacket && tokens[k] === PKT ? tokens[0] : tokens[k];
       out.targets[at + k] = tokens[k + 1];
       out.starts[at + k] = k === 0 ? 1 : 0;
-      out.mask[at + k] = k < prefix ? 0 : 1;
+      out.mask[at + k] = k < silent ? 0 : 1;
     }
-    out.lossTokens += Math.max(0, inputs - prefix);
+    out.lossTokens += Math.max(0, inputs - silent);
     // What follows, a piece or padding, begins anew. Rows begin anew in any case.
     if (at + inputs < out.starts.length) out.starts[at + inputs] = 1;
     return Math.max(1, inputs);
   }
 
-  private encode({ sequence, from, length, room, change }: PieceOrder): Uint16Array {
+  private encode({ sequence, from, length, room, span, change }: PieceOrder): Uint16Array {
     const { buffer, dataset } = this;
     const { layout, vocabulary } = dataset;
     const packets = this.store.get(sequence);
@@ -256,7 +298,11 @@ class PieceWriter {
     if (from > 0) buffer.push(PKT);
     let first = true;
     let i = from;
-    for (; i < packets.count && buffer.length < length && buffer.length <= room; i++) {
+    const until = span ? span.to : packets.count;
+    this.counted = span ? Infinity : 0;
+    // A piece reaches what carries loss, however short it was meant to be.
+    const wanted = () => buffer.length < length || (span !== undefined && i <= span.from);
+    for (; i < until && wanted() && buffer.length <= room; i++) {
       let bytes = packets.data.subarray(packets.at[i], packets.at[i + 1]);
       if (!packets.encoded) {
         const packet = { data: bytes, wireLen: packets.wireLens[i], linkType: packets.linkType };
@@ -266,11 +312,16 @@ class PieceWriter {
         bytes = result.bytes;
       }
       if (!layout.endOfText && !first) buffer.push(PKT);
+      if (span && i >= span.from && this.counted === Infinity) this.counted = buffer.length;
+      if (vocabulary.times && packets.timeBins && i > 0)
+        buffer.push(vocabulary.times.first + packets.timeBins[i]);
       buffer.pushBytes(bytes);
       if (layout.endOfText) buffer.push(PKT);
       first = false;
     }
+    if (span && i >= span.from && this.counted === Infinity) this.counted = buffer.length;
     if (i === packets.count && layout.endOfText) buffer.push(END_OF_TEXT);
+    else if (span && i === span.to && i < packets.count && !layout.endOfText) buffer.push(PKT);
     return buffer.view();
   }
 }

@@ -10,7 +10,8 @@ import type {
   Refusal,
 } from './layout';
 import { inspectable } from '../util';
-import { END_OF_TEXT, FIRST_LABEL, PKT } from './vocabulary';
+import { timeBinOfToken, timeTokenOf, type TimeTokens } from './times';
+import { END_OF_TEXT, PKT } from './vocabulary';
 import type { Vocabulary } from './vocabulary';
 
 /*
@@ -23,13 +24,15 @@ import type { Vocabulary } from './vocabulary';
  * decision at a packet boundary. The paper's just stops (NetSSM section 4.1.1), as its parser writes it.
  * A <|pkt|> directly after the label says "packets before this one are not shown": rows of training data that begin
  * inside a session carry it. Nothing generates it.
+ *
+ * With time tokens (times.ts) there is one before every packet but the first: <|pkt|> <|dt:178us|> packet <|pkt|>.
  */
 
 /** Why a packet or a run of tokens is not there. */
 export interface PlacedRefusal extends Refusal {
   /** Index of the frame (encoding), or of the run between two `<|pkt|>` (decoding). */
   packet: number;
-  /** Index of the run's first token (decoding); -1 when encoding. */
+  /** Index of the run's first token behind its time token (decoding); -1 when encoding. */
   token: number;
 }
 
@@ -40,6 +43,8 @@ export interface EncodedSession {
   /** LINKTYPE_ number of the packets. */
   linkType: number;
   refusals: PlacedRefusal[];
+  /** The time tokens among `tokens`, where the vocabulary has some. */
+  times?: TimeTokens;
 }
 
 /** Grows by doubling. */
@@ -74,6 +79,14 @@ export class TokenBuffer {
   }
 }
 
+/** What a sequence's encoder needs of a packet; `tsMicros` only where there are time tokens. */
+export type TimedFrame = Pick<Frame, 'data' | 'wireLen' | 'linkType'> & Partial<Pick<Frame, 'tsMicros'>>;
+
+export interface SequenceOptions extends EncoderOptions {
+  /** The vocabulary's time tokens: each packet but the first then has one, for the time since the one before. */
+  times?: TimeTokens;
+}
+
 /**
  * Writes one sequence packet by packet; the tokens so far are in `buffer`, which may be emptied at any time
  * (`buffer.length = 0`), so a capture of any size passes through bounded memory.
@@ -85,6 +98,7 @@ export class SequenceEncoder {
   tokens = 0;
   private encoder: PacketEncoder | undefined;
   private chosen: number;
+  private lastMicros = 0;
 
   /**
    * @param options `linkType` of the sequence; without it, that of the first frame which the layout holds. Frames of
@@ -93,7 +107,7 @@ export class SequenceEncoder {
   constructor(
     labelId: number,
     private readonly layout: Layout,
-    private readonly options: EncoderOptions = {},
+    private readonly options: SequenceOptions = {},
   ) {
     this.chosen = options.linkType ?? LinkType.ETHERNET;
     if (options.linkType !== undefined) this.encoder = layout.encoder(options);
@@ -106,8 +120,11 @@ export class SequenceEncoder {
     return this.chosen;
   }
 
-  /** Returns why the packet is not in the sequence, or undefined. */
-  add(frame: Pick<Frame, 'data' | 'wireLen' | 'linkType'>): Refusal | undefined {
+  /**
+   * Returns why the packet is not in the sequence, or undefined. With time tokens, the gap is that to the last packet that
+   * is; one without `tsMicros` comes together with it.
+   */
+  add(frame: TimedFrame): Refusal | undefined {
     const encoder = this.encoder ?? this.layout.encoder({ ...this.options, linkType: frame.linkType });
     const result = encoder.encode(frame);
     if (!result.ok) return result.refusal;
@@ -117,6 +134,10 @@ export class SequenceEncoder {
     }
     const before = this.buffer.length;
     if (!this.layout.endOfText && this.packets > 0) this.buffer.push(PKT);
+    const { times } = this.options;
+    const { tsMicros = this.lastMicros } = frame;
+    if (times && this.packets > 0) this.buffer.push(timeTokenOf(times, tsMicros - this.lastMicros));
+    this.lastMicros = tsMicros;
     this.buffer.pushBytes(result.bytes);
     if (this.layout.endOfText) this.buffer.push(PKT);
     this.tokens += this.buffer.length - before;
@@ -132,17 +153,21 @@ export class SequenceEncoder {
 }
 
 /**
- * Frames to tokens. Without `linkType`, the sequence has that of the first frame which the layout holds.
+ * Frames to tokens, with time tokens where the vocabulary has them. Without `linkType`, the sequence has that of the first
+ * frame which the layout holds.
  * @throws NetssmError `label_unknown`.
  */
 export function encodeSession(
-  frames: Iterable<Pick<Frame, 'data' | 'wireLen' | 'linkType'>>,
+  frames: Iterable<TimedFrame>,
   label: string,
   vocabulary: Vocabulary,
   layout: Layout,
   options: EncoderOptions = {},
 ): EncodedSession {
-  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout, options);
+  const encoder = new SequenceEncoder(vocabulary.labelId(label), layout, {
+    ...options,
+    times: vocabulary.times,
+  });
   const refusals: PlacedRefusal[] = [];
   let packet = 0;
   for (const frame of frames) {
@@ -152,21 +177,27 @@ export function encodeSession(
   }
   encoder.end();
   const { packets, linkType } = encoder;
-  const session: EncodedSession = { tokens: encoder.buffer.view().slice(), packets, linkType, refusals };
+  const { times } = vocabulary;
+  const tokens = encoder.buffer.view().slice();
+  const session: EncodedSession = { tokens, packets, linkType, refusals, ...(times && { times }) };
   return inspectable(session, ({ tokens }) => {
     const refused = refusals.length > 0 ? `, ${refusals.length} refused` : '';
     return `EncodedSession ${label}: ${tokens.length} tokens of ${packets} packets${refused}`;
   });
 }
 
-/** A packet as decoders give it and encoders take it. */
-export type CodedPacket = Pick<DecodedPacket, 'data' | 'wireLen' | 'linkType'>;
+/** A packet as decoders give it and encoders take it; the bin of the gap before it where there are time tokens. */
+export type CodedPacket = Pick<DecodedPacket, 'data' | 'wireLen' | 'linkType'> & {
+  readonly timeBin?: number;
+};
 
 export interface EncodePacketsOptions extends CodecOptions {
   /** Tokens between the label and the first packet, e.g. `[PKT]`: "packets before this one are not shown". */
   prefix?: readonly number[];
   /** Whether the sequence ends after the packets; default true. Matters to layouts with `<|endoftext|>` only. */
   end?: boolean;
+  /** The vocabulary's time tokens; packets behind a `<|pkt|>` need `timeBin` then (absent: 0). */
+  times?: TimeTokens;
 }
 
 /**
@@ -179,7 +210,7 @@ export function encodePackets(
   layout: Layout,
   options: EncodePacketsOptions = {},
 ): Uint16Array {
-  const { linkType, prefix = [], end = true } = options;
+  const { linkType, prefix = [], end = true, times } = options;
   const out = new TokenBuffer(256);
   out.push(labelId);
   for (const token of prefix) out.push(token);
@@ -190,6 +221,7 @@ export function encodePackets(
     const result = encoder.encode(packet);
     if (!result.ok) continue;
     if (!layout.endOfText && !first) out.push(PKT);
+    if (times && (!first || prefix.at(-1) === PKT)) out.push(times.first + (packet.timeBin ?? 0));
     out.pushBytes(result.bytes);
     if (layout.endOfText) out.push(PKT);
     first = false;
@@ -202,6 +234,8 @@ export interface DecodedSession {
   /** Undefined where the sequence does not begin with a label of the vocabulary. */
   label: string | undefined;
   packets: DecodedPacket[];
+  /** Where the vocabulary has time tokens: bin of the gap before each of `packets`, -1 where none is told. */
+  timeBins?: number[];
   /** Runs of tokens that are no packet: the layout's codes, and `empty`, `special_token`, `unfinished`. */
   refusals: PlacedRefusal[];
   /** Whether `<|endoftext|>` was reached. Tokens after it are not read. */
@@ -218,20 +252,25 @@ export function decodeTokens(
   layout: Layout,
   options: CodecOptions = {},
 ): DecodedSession {
-  const decoder = new SequenceDecoder(layout, options);
-  let at = 0;
-  let label: string | undefined;
-  if (tokens.length > 0 && tokens[0] >= FIRST_LABEL && tokens[0] < vocabulary.size) {
-    label = vocabulary.labels[tokens[0] - FIRST_LABEL];
-    at = 1;
-  }
+  const { times } = vocabulary;
+  const decoder = new SequenceDecoder(layout, { ...options, times });
+  const label = tokens.length > 0 ? vocabulary.labelOf(tokens[0]) : undefined;
+  let at = label === undefined ? 0 : 1;
   // "Packets before this one are not shown."
   if (at === 1 && tokens[1] === PKT) at = 2;
   decoder.position = at;
-  const out: DecodedSession = { label, packets: [], refusals: [], ended: false };
+  const out: DecodedSession = {
+    label,
+    packets: [],
+    refusals: [],
+    ended: false,
+    ...(times && { timeBins: [] }),
+  };
   const take = (result: RunResult | undefined) => {
-    if (result?.ok) out.packets.push(result.packet);
-    else if (result) out.refusals.push(result.refusal);
+    if (result?.ok) {
+      out.packets.push(result.packet);
+      out.timeBins?.push(result.timeBin ?? -1);
+    } else if (result) out.refusals.push(result.refusal);
   };
   for (; at < tokens.length && !decoder.ended; at++) take(decoder.push(tokens[at]));
   take(decoder.end());
@@ -239,7 +278,13 @@ export function decodeTokens(
   return out;
 }
 
-export type RunResult = { ok: true; packet: DecodedPacket } | { ok: false; refusal: PlacedRefusal };
+export type RunResult =
+  { ok: true; packet: DecodedPacket; timeBin?: number } | { ok: false; refusal: PlacedRefusal };
+
+export interface SequenceDecoderOptions extends CodecOptions {
+  /** The vocabulary's time tokens: a run may begin with one. */
+  times?: TimeTokens;
+}
 
 /** Decodes a sequence token by token, as a model draws them. */
 export class SequenceDecoder {
@@ -253,12 +298,17 @@ export class SequenceDecoder {
   private readonly run: number[] = [];
   /** Index in `run` of the first token that is no byte; -1: none. */
   private special = -1;
+  /** Bin that the run's time token tells. */
+  private timeBin: number | undefined;
+  private readonly times: TimeTokens | undefined;
 
   constructor(
     private readonly layout: Layout,
-    options: CodecOptions = {},
+    options: SequenceDecoderOptions = {},
   ) {
-    this.decoder = layout.decoder(options);
+    const { times, ...codec } = options;
+    this.times = times;
+    this.decoder = layout.decoder(codec);
   }
 
   /** A result when this token closes a run. */
@@ -269,6 +319,10 @@ export class SequenceDecoder {
     if (token === END_OF_TEXT) {
       this.ended = true;
       return this.run.length > 0 ? this.close(1) : undefined;
+    }
+    if (this.run.length === 0 && this.timeBin === undefined) {
+      this.timeBin = timeBinOfToken(this.times, token);
+      if (this.timeBin !== undefined) return undefined;
     }
     if (!(token >= 0 && token < 256) && this.special < 0) this.special = this.run.length;
     // Beyond any packet nothing is gained by remembering more.
@@ -303,12 +357,15 @@ export class SequenceDecoder {
     } else {
       const decoded = this.decoder.decode(Uint8Array.from(run));
       result = decoded.ok
-        ? decoded
+        ? this.timeBin === undefined
+          ? decoded
+          : { ...decoded, timeBin: this.timeBin }
         : { ok: false, refusal: { ...decoded.refusal, packet: this.runs, token: start } };
     }
     this.runs++;
     this.run.length = 0;
     this.special = -1;
+    this.timeBin = undefined;
     return result;
   }
 

@@ -1,5 +1,6 @@
 import { NetssmError, readJson, writeFileAtomic } from '../util';
 import type { Rng } from '../util';
+import { gapsByBin, type TimeTokens } from './times';
 
 /** Inter-arrival times of one label. */
 export interface LabelTiming {
@@ -9,9 +10,11 @@ export interface LabelTiming {
   meanMicros: number;
   /** Ascending: the values at probabilities (i + 1/2) / n. Drawing one of them uniformly is a draw from the data. */
   quantiles: number[];
+  /** With time tokens: for each bin at most 32 of its gaps, at even steps of probability; `[]` where it has none. */
+  bins?: number[][];
 }
 
-/** timing.json: real inter-arrival times, since the tokens hold none. */
+/** timing.json: real inter-arrival times, since the tokens hold none, or only which bin they are in. */
 export interface Timing {
   format: 'netssm-timing';
   version: 1;
@@ -40,7 +43,7 @@ export class GapSample {
     }
   }
 
-  summary(): LabelTiming {
+  summary(times?: Pick<TimeTokens, 'edgesMicros'>): LabelTiming {
     const sorted = Float64Array.from(this.kept).sort();
     const n = Math.min(QUANTILES, sorted.length);
     const quantiles = Array.from(
@@ -48,7 +51,8 @@ export class GapSample {
       (_, i) => sorted[Math.floor(((i + 0.5) / n) * sorted.length)],
     );
     const mean = n === 0 ? 0 : quantiles.reduce((a, b) => a + b, 0) / n;
-    return { count: this.count, meanMicros: Math.round(mean), quantiles };
+    const bins = times && { bins: gapsByBin(times, sorted) };
+    return { count: this.count, meanMicros: Math.round(mean), quantiles, ...bins };
   }
 }
 
@@ -74,13 +78,15 @@ export function loadTiming(path: string): Timing {
   const timing = readJson<Partial<Timing>>(path);
   const entries =
     typeof timing.labels === 'object' && timing.labels ? Object.entries(timing.labels) : undefined;
+  const gaps = (list: unknown) => Array.isArray(list) && list.every((q) => Number.isFinite(q) && q >= 0);
   const bad = entries?.find(
-    ([, v]) => !Array.isArray(v?.quantiles) || !v.quantiles.every((q) => Number.isFinite(q) && q >= 0),
+    ([, v]) =>
+      !gaps(v?.quantiles) || !(v.bins === undefined || (Array.isArray(v.bins) && v.bins.every(gaps))),
   );
   if (timing.format !== 'netssm-timing' || !entries || bad) {
     throw new NetssmError(
       'timing_invalid',
-      `${path} is not a timing file${bad ? `: quantiles of "${bad[0]}"` : ''}`,
+      `${path} is not a timing file${bad ? `: gaps of "${bad[0]}"` : ''}`,
     );
   }
   return timing as Timing;

@@ -9,6 +9,7 @@ import { locateKept } from './linkTypes';
 import type { DatasetSource, SequenceUnit } from './meta';
 import { inputSource } from './packedInputs';
 import { SequenceEncoder } from './session';
+import type { TimeTokens } from './times';
 import type { GapSample } from './timing';
 import type { TokenFile } from './tokenFile';
 
@@ -26,6 +27,8 @@ export interface CaptureJob {
   layout: Layout;
   unit: SequenceUnit;
   labelId: number;
+  /** Undefined: no time tokens. */
+  times?: TimeTokens;
   writer: TokenFile;
   gaps: GapSample | undefined;
   addSequence: (start: number, length: number, packets: number, linkType: number) => void;
@@ -86,7 +89,7 @@ export async function tokeniseCapture(job: CaptureJob): Promise<void> {
     }
     let sequence = open.get(key);
     if (!sequence) {
-      const encoder = new SequenceEncoder(job.labelId, layout, { withoutTcpOptions });
+      const encoder = new SequenceEncoder(job.labelId, layout, { withoutTcpOptions, times: job.times });
       sequence = { encoder, lastMicros: frame.tsMicros };
       open.set(key, sequence);
     }

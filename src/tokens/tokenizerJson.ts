@@ -1,4 +1,5 @@
 import { NetssmError, readJson, writeFileAtomic } from '../util';
+import { edgeOfText } from './times';
 import { FIRST_LABEL, SPECIAL_TOKENS, Vocabulary } from './vocabulary';
 
 /** One special token as Hugging Face `tokenizers` writes it. */
@@ -28,7 +29,8 @@ export interface TokenizerJson {
 /**
  * A vocabulary as tokenizer.json of Hugging Face `tokenizers`: WordLevel over whitespace-separated decimal bytes.
  * Unlike the reference's (pre-tokenizer `Whitespace`, which splits `<|name|>` at its punctuation) the specials and
- * labels are added tokens and words are split at whitespace only, so an unknown label is one `<|unk|>`, not five.
+ * labels are added tokens and words are split at whitespace only, so an unknown label is one `<|unk|>`, not five. Time
+ * tokens tell the shortest gap of their bin.
  */
 export function toTokenizerJson(vocabulary: Vocabulary): TokenizerJson {
   const vocab: Record<string, number> = {};
@@ -80,6 +82,8 @@ export function fromTokenizerJson(json: unknown, place = 'tokenizer.json'): Voca
     texts.set(id, text);
   }
   const labels: string[] = [];
+  const edgesMicros: number[] = [];
+  let first = 0;
   for (let id = 0; id < texts.size; id++) {
     const text = texts.get(id);
     if (text === undefined) throw unusable(place, `id ${id} is missing`);
@@ -88,13 +92,21 @@ export function fromTokenizerJson(json: unknown, place = 'tokenizer.json'): Voca
       if (text !== expected) throw unusable(place, `id ${id} is "${text}", not "${expected}"`);
       continue;
     }
+    const edge = edgeOfText(text);
+    if (edge !== undefined) {
+      if (edgesMicros.length === 0) first = id;
+      if (id !== first + edgesMicros.length)
+        throw unusable(place, `its time tokens are not in one block: ${text}`);
+      edgesMicros.push(edge);
+      continue;
+    }
     const label = /^<\|(.*)\|>$/.exec(text)?.[1];
     if (label === undefined) throw unusable(place, `id ${id}, "${text}", is not of the form <|label|>`);
     labels.push(label);
   }
   if (texts.size < FIRST_LABEL)
     throw unusable(place, `it has ${texts.size} ids, at least ${FIRST_LABEL} needed`);
-  return new Vocabulary(labels);
+  return new Vocabulary(labels, edgesMicros.length > 0 ? { edgesMicros, first } : undefined);
 }
 
 /** Writes tokenizer.json. */

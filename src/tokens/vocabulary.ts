@@ -1,4 +1,5 @@
 import { NetssmError } from '../util';
+import { checkTimeEdges, timeBinOfToken, timeText, type TimeTokens } from './times';
 
 /** Ids that never move: 0–255 are byte values, then these, then the labels. */
 export const UNK = 256;
@@ -11,12 +12,33 @@ export const FIRST_LABEL = 260;
 /** The texts of ids 256–259, as the reference's tokenizer writes them (NetSSM section 4.1.1). */
 export const SPECIAL_TOKENS = ['<|unk|>', '<|endoftext|>', '<|padding|>', '<|pkt|>'] as const;
 
-/** The token ids of one data set or model: 256 bytes, four specials, the labels in order. */
+/**
+ * The token ids of one data set or model: 256 bytes, four specials, the labels in order. Where there are time tokens
+ * they follow in one block; labels that are added later (fine-tuning) come behind it, so that no id ever moves.
+ */
 export class Vocabulary {
+  /** Undefined: no time tokens. */
+  readonly times: TimeTokens | undefined;
   private readonly ids: ReadonlyMap<string, number>;
 
-  /** @throws NetssmError `label_invalid` for empty, repeated or unusable label names. */
-  constructor(readonly labels: readonly string[]) {
+  /**
+   * @param times edges of time bins, and the id of the first one's token: by default behind all labels.
+   * @throws NetssmError `label_invalid` for empty, repeated or unusable label names; `time_bins_invalid`.
+   */
+  constructor(
+    readonly labels: readonly string[],
+    times?: Pick<TimeTokens, 'edgesMicros'> & Partial<TimeTokens>,
+  ) {
+    if (times) {
+      const { edgesMicros, first = FIRST_LABEL + labels.length } = times;
+      checkTimeEdges(edgesMicros);
+      if (!(first >= FIRST_LABEL && first <= FIRST_LABEL + labels.length))
+        throw new NetssmError(
+          'time_bins_invalid',
+          `time tokens cannot begin with id ${first}: there are ${labels.length} labels from ${FIRST_LABEL} on`,
+        );
+      this.times = { first, edgesMicros: [...edgesMicros] };
+    }
     const ids = new Map<string, number>();
     labels.forEach((label, i) => {
       if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(label)) {
@@ -25,14 +47,15 @@ export class Vocabulary {
         });
       }
       if (ids.has(label)) throw new NetssmError('label_invalid', `label "${label}" appears twice`);
-      ids.set(label, FIRST_LABEL + i);
+      const id = FIRST_LABEL + i;
+      ids.set(label, this.times && id >= this.times.first ? id + this.times.edgesMicros.length : id);
     });
     this.ids = ids;
   }
 
   /** Number of ids in use. */
   get size(): number {
-    return FIRST_LABEL + this.labels.length;
+    return FIRST_LABEL + this.labels.length + (this.times?.edgesMicros.length ?? 0);
   }
 
   /** @throws NetssmError `label_unknown`, listing the known ones. */
@@ -47,10 +70,24 @@ export class Vocabulary {
     return id;
   }
 
-  /** The text of an id as tokenizer.json has it: `0`–`255`, `<|pkt|>`, `<|mqtt|>` ... */
+  /** The label of an id; undefined where it is none. */
+  labelOf(id: number): string | undefined {
+    if (id < FIRST_LABEL || id >= this.size || this.timeBin(id) !== undefined) return undefined;
+    const behind = this.times && id >= this.times.first ? this.times.edgesMicros.length : 0;
+    return this.labels[id - FIRST_LABEL - behind];
+  }
+
+  /** Index of the time bin of an id; undefined where it is no time token. */
+  timeBin(id: number): number | undefined {
+    return timeBinOfToken(this.times, id);
+  }
+
+  /** The text of an id as tokenizer.json has it: `0`–`255`, `<|pkt|>`, `<|mqtt|>`, `<|dt:178us|>` ... */
   text(id: number): string {
     if (id < 256) return String(id);
     if (id < FIRST_LABEL) return SPECIAL_TOKENS[id - 256];
-    return id < this.size ? `<|${this.labels[id - FIRST_LABEL]}|>` : `<|id-${id}|>`;
+    const bin = this.timeBin(id);
+    if (bin !== undefined) return timeText(this.times!.edgesMicros[bin]);
+    return `<|${this.labelOf(id) ?? `id-${id}`}|>`;
   }
 }

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { loadSafetensors, saveSafetensors, type Weights } from '../model';
+import type { TimeTokens } from '../tokens';
 import { NetssmError, readJson, writeJson } from '../util';
 
 /** The numbers of a checkpoint that are not tensors: checkpoint/state.json. */
@@ -22,6 +23,8 @@ export interface CheckpointState {
   best: { step: number; lossNats: number } | null;
   /** Labels of the model, in the order of their ids. */
   labels: string[];
+  /** The model's time tokens, where it has some. */
+  times?: TimeTokens;
   /** What must be the same when the run continues: settings, data, shapes. */
   fingerprint: Record<string, unknown>;
   /** Tokens whose activations were held at once: a run goes on with them, for sums of other chunks round differently. */

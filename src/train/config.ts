@@ -1,5 +1,6 @@
 import { DEFAULT_CONFIG, DEFAULT_SSM, type MambaConfig } from '../model';
 import { PRECISIONS, type Precision } from '../tensor';
+import { PHASES, type Phase } from '../tokens';
 import { NetssmError, readJson } from '../util';
 import { SCHEDULES, type Schedule, type ScheduleName } from './schedule';
 
@@ -34,6 +35,11 @@ export interface TrainConfig {
   openings: number;
   /** `packed`: every label as often, however many and long its sessions are; false: as often as its packets are. */
   evenLabels: boolean;
+  /**
+   * `packed`, single flows: only this phase of them carries loss (see tokens/phases.ts). null: all. Given without `mode`, the
+   * mode is `packed`.
+   */
+  phase: Phase | null;
   /** `packed`: shortest piece in tokens; lengths are drawn from here to contextLen. null: pieces as long as a row. */
   shortestPiece: number | null;
   /** Rows a step (B). */
@@ -94,6 +100,7 @@ export const DEFAULT_TRAIN: TrainConfig = {
   freshAddresses: 0,
   openings: 0.5,
   evenLabels: false,
+  phase: null,
   shortestPiece: null,
   batchSize: 8,
   contextLen: 256,
@@ -176,7 +183,12 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
   for (const key of Object.keys(value)) if (!known.includes(key)) problems.push(`unknown key "${key}"`);
   const given = Object.entries(value).filter(([key, v]) => known.includes(key) && v !== undefined);
   const config = { ...DEFAULT_TRAIN, ...(Object.fromEntries(given) as Partial<TrainConfig>) };
+  if (config.phase !== null && !given.some(([key]) => key === 'mode')) config.mode = 'packed';
   checkNumbers(config, problems);
+  if (config.phase !== null && !PHASES.includes(config.phase))
+    problems.push(`phase must be ${PHASES.join(', ')} or null, not ${JSON.stringify(config.phase)}`);
+  if (config.phase !== null && config.mode === 'stream')
+    problems.push('phase needs mode "packed": in a stream a flow goes on from row to row');
   const oneOf = (key: 'mode' | 'schedule' | 'recompute' | 'precision', options: readonly string[]) => {
     if (!options.includes(config[key]))
       problems.push(`${key} must be one of ${options.join(', ')}, not ${JSON.stringify(config[key])}`);

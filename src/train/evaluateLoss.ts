@@ -7,7 +7,7 @@ import {
   type Params,
 } from '../model';
 import type { Engine } from '../tensor';
-import { PADDING, PKT, type Split, type TokenDataset } from '../tokens';
+import { PADDING, PKT, type Split, type TokenDataset, type TokenSpan } from '../tokens';
 import { NetssmError, type OnProgress } from '../util';
 import { macrotask } from './interrupt';
 import { LossTotals, type LossResult } from './lossTotals';
@@ -22,6 +22,11 @@ export interface EvaluateLossOptions {
   idMap?: Int32Array;
   /** Names the tokens' fields; the result then has `perField`. `tokenFieldsOf` of netssm/viz does. */
   fields?: TokenFieldNames;
+  /**
+   * Only these tokens of a sequence count, by position; it is read from its beginning up to their end. A sequence of which
+   * `maxTokens` leaves nothing that counts is left out, unless that is so of all. Default: all tokens.
+   */
+  window?: (dataset: TokenDataset, sequence: number) => TokenSpan | undefined;
   onProgress?: OnProgress;
   signal?: AbortSignal;
 }
@@ -33,6 +38,8 @@ export type TokenFieldNames = (dataset: TokenDataset, sequence: number) => reado
 interface Piece {
   sequence: number;
   length: number;
+  /** Position of the first token that counts. */
+  from: number;
 }
 
 /**
@@ -50,14 +57,14 @@ export async function evaluateLoss(
 ): Promise<LossResult> {
   const { tf } = engine;
   const L = options.chunkLen ?? 256;
-  const rows = layOut(dataset, split, options.maxTokens ?? Infinity, options.batch ?? 8);
+  const rows = layOut(dataset, split, options);
   const B = rows.length;
   if (B === 0) {
     throw new NetssmError('split_empty', `${dataset.dir}: nothing to predict in the ${split} split`, {
       hint: 'Build the data set with a larger share for it.',
     });
   }
-  const total = rows.flat().reduce((sum, piece) => sum + piece.length - 1, 0);
+  const total = rows.flat().reduce((sum, { length, from }) => sum + length - from, 0);
   const readers = rows.map((row) => new RowReader(dataset, row, options.idMap, config.label_every_packet));
   const totals = new LossTotals();
   let states: LayerState[] | undefined;
@@ -108,17 +115,23 @@ export function crossEntropy(logits: Float32Array, at: number, n: number, target
 }
 
 /** Spreads the sequences of a split over at most `batch` rows, longest first, each to the shortest row so far. */
-function layOut(dataset: TokenDataset, split: Split, maxTokens: number, batch: number): Piece[][] {
-  const pieces: Piece[] = [];
+function layOut(dataset: TokenDataset, split: Split, options: EvaluateLossOptions): Piece[][] {
+  const { batch = 8, window } = options;
+  let pieces: Piece[] = [];
   dataset.sequences.forEach((sequence, i) => {
-    if (sequence.split === split && sequence.length > 1)
-      pieces.push({ sequence: i, length: sequence.length });
+    if (sequence.split !== split || sequence.length < 2) return;
+    const span = window ? window(dataset, i) : { from: 1, to: sequence.length };
+    if (span) pieces.push({ sequence: i, length: span.to, from: Math.max(1, span.from) });
   });
   const cap = lengthCap(
     pieces.map((piece) => piece.length - 1),
-    maxTokens,
+    options.maxTokens ?? Infinity,
   );
-  for (const piece of pieces) piece.length = Math.min(piece.length, cap + 1);
+  const within = pieces.filter((piece) => piece.from <= cap);
+  if (within.length > 0) {
+    pieces = within;
+    for (const piece of pieces) piece.length = Math.min(piece.length, cap + 1);
+  }
   pieces.sort((a, b) => b.length - a.length || a.sequence - b.sequence);
   const rows = Array.from({ length: Math.min(batch, pieces.length) }, () => ({
     pieces: [] as Piece[],
@@ -177,7 +190,7 @@ class RowReader {
     into.starts.fill(0, offset, offset + count);
     const id = (x: number) => (this.idMap ? this.idMap[x] : x);
     for (let to = offset; to < offset + count && this.left > 0;) {
-      const { sequence, length } = this.pieces[this.piece];
+      const { sequence, length, from } = this.pieces[this.piece];
       const n = Math.min(offset + count - to, length - this.at);
       const tokens = this.dataset.tokens(sequence, this.at, Math.min(this.at + n + 1, length));
       if (this.at === 0) into.starts[to] = 1;
@@ -186,7 +199,8 @@ class RowReader {
         into.tokens[to + k] = id(tokens[k] === PKT ? separator : tokens[k]);
         into.sequences[to + k] = sequence;
         into.positions[to + k] = this.at + k + 1;
-        if (k + 1 < tokens.length && tokens[k + 1] !== PADDING) into.targets[to + k] = id(tokens[k + 1]);
+        const counts = k + 1 < tokens.length && this.at + k + 1 >= from && tokens[k + 1] !== PADDING;
+        if (counts) into.targets[to + k] = id(tokens[k + 1]);
       }
       to += n;
       this.at += n;

@@ -8,7 +8,7 @@ import {
   type MambaConfig,
   type Weights,
 } from '../model';
-import { FIRST_LABEL, loadTiming, saveTiming, Vocabulary, type TokenDataset } from '../tokens';
+import { loadTiming, loadVocabulary, saveTiming, Vocabulary, type TokenDataset } from '../tokens';
 import { NetssmError, readJson, type Rng } from '../util';
 import type { TrainConfig } from './config';
 import type { ModelCard } from './runFolder';
@@ -54,11 +54,26 @@ export function startingPoint(train: TrainConfig, dataset: TokenDataset, rng: Rn
       { hint: 'Tokenize the captures with the layout and checksums of the model.', exitCode: 2 },
     );
   }
-  const added = dataset.vocabulary.labels.filter((label) => !card.labels.includes(label));
-  const vocabulary = new Vocabulary([...card.labels, ...added]);
+  const known = loadVocabulary(join(train.init, 'tokenizer.json'));
+  const { times } = dataset.vocabulary;
+  if (known.times && known.times.edgesMicros.join() !== times?.edgesMicros.join()) {
+    throw new NetssmError(
+      'init_times_differ',
+      `${train.init} knows ${known.times.edgesMicros.length} time tokens, ${dataset.dir} has ${times ? 'other ones' : 'none'}`,
+      { hint: 'Tokenize the captures with --time-tokens, as for the model.', exitCode: 2 },
+    );
+  }
+  const added = dataset.vocabulary.labels.filter((label) => !known.labels.includes(label));
+  // Ids never move: what is new comes behind all that is known.
+  const first = known.times?.first ?? known.size;
+  const vocabulary = new Vocabulary([...known.labels, ...added], times && { ...times, first });
   const config: MambaConfig = { ...before, vocab_size: vocabulary.size };
   weights[EMBEDDING] = extendEmbedding(weights[EMBEDDING], before, config, rng.split('labels'));
-  const notes = [`weights of ${train.init}${added.length > 0 ? `, new labels: ${added.join(', ')}` : ''}`];
+  const news = [
+    ...(added.length > 0 ? [`new labels: ${added.join(', ')}`] : []),
+    ...(times && !known.times ? ['new: time tokens'] : []),
+  ];
+  const notes = [[`weights of ${train.init}`, ...news].join(', ')];
   return { config, weights, vocabulary, idMap: idMapBetween(dataset.vocabulary, vocabulary), notes };
 }
 
@@ -78,11 +93,14 @@ export function readCard(dir: string): ModelCard {
   return readJson<ModelCard>(path);
 }
 
-/** Ids in `to` for ids in `from` by label name; undefined where all are equal. */
+/** Ids in `to` for ids in `from` by label name, and by time bin; undefined where all are equal. */
 export function idMapBetween(from: Vocabulary, to: Vocabulary): Int32Array | undefined {
-  const map = Int32Array.from({ length: from.size }, (_, id) =>
-    id < FIRST_LABEL ? id : to.labelId(from.labels[id - FIRST_LABEL]),
-  );
+  const map = Int32Array.from({ length: from.size }, (_, id) => {
+    const bin = from.timeBin(id);
+    if (bin !== undefined && to.times) return to.times.first + bin;
+    const label = from.labelOf(id);
+    return label === undefined ? id : to.labelId(label);
+  });
   return map.every((id, i) => id === i) ? undefined : map;
 }
 

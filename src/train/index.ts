@@ -13,6 +13,7 @@ export * from './labelEffect';
 export * from './lossTotals';
 export * from './memory';
 export * from './metrics';
+export * from './phaseWindow';
 export * from './renumber';
 export * from './runFolder';
 export * from './schedule';

@@ -1,12 +1,13 @@
 import { formatDuration, formatNumber, inspectable } from '../util';
 import { writeCheckpoint, type CheckpointState } from './checkpoint';
 import { scheduleOf } from './config';
-import { evaluateLoss } from './evaluateLoss';
+import { evaluateLoss, type EvaluateLossOptions } from './evaluateLoss';
 import { writeModelFiles } from './exportModel';
 import type { FitOptions, History, StopReason } from './fit';
 import { macrotask } from './interrupt';
 import { Learner } from './learner';
 import { bitsPerByte, MetricsLog, type EvalMetrics, type StepMetrics } from './metrics';
+import { phaseWindow } from './phaseWindow';
 import type { PreparedRun } from './prepare';
 import { Rows, type BatchPosition } from './rows';
 import { packageVersion, type ModelCard } from './runFolder';
@@ -20,6 +21,8 @@ export class TrainingLoop {
   private readonly steps: StepMetrics[] = [];
   private readonly evals: EvalMetrics[] = [];
   private readonly hasValidation: boolean;
+  /** Tokens that evaluations count; undefined: all. */
+  private readonly window: EvaluateLossOptions['window'];
   private step = 0;
   /** Updates done before this call. */
   private first = 0;
@@ -44,9 +47,15 @@ export class TrainingLoop {
       run.idMap,
       run.config.label_every_packet,
     );
-    this.hasValidation = dataset.sequences.some(({ split, length }) => split === 'validation' && length > 1);
+    this.window = phaseWindow(train.phase);
+    this.hasValidation = dataset.sequences.some(
+      ({ split, length }, i) =>
+        split === 'validation' && length > 1 && (!this.window || this.window(dataset, i) !== undefined),
+    );
     if (!this.hasValidation)
-      run.notes.push('no validation sequences: model.safetensors holds the last weights');
+      run.notes.push(
+        `no validation ${train.phase === null ? 'sequences' : `flow has a ${train.phase}`}: model.safetensors holds the last weights`,
+      );
     this.log = new MetricsLog(run.paths.metrics, checkpoint?.state.metricsOffset ?? 0);
     this.learner = new Learner(options.engine, run.config, train, run.weights, run.memory.chunkLen);
     if (checkpoint) this.restore(checkpoint);
@@ -149,6 +158,7 @@ export class TrainingLoop {
         maxTokens: run.train.evalTokens,
         idMap: run.idMap,
         fields: options.fields,
+        window: this.window,
         signal: this.signal,
         onProgress: ({ done, total = 1 }) => this.report(`validation, ${Math.round((100 * done) / total)} %`),
       },
@@ -188,6 +198,7 @@ export class TrainingLoop {
         seconds: this.seconds(),
         best: this.best,
         labels: [...run.vocabulary.labels],
+        ...(run.vocabulary.times && { times: run.vocabulary.times }),
         fingerprint: run.fingerprint,
         chunkLen: run.memory.chunkLen,
         engine: this.options.engine.name,
@@ -212,6 +223,7 @@ export class TrainingLoop {
       labels: [...this.run.vocabulary.labels],
       layout: meta.layout,
       checksums: meta.checksums,
+      ...(this.run.train.phase !== null && { phase: this.run.train.phase }),
       trainedOn: { contentHash: meta.contentHash, unit: meta.unit, sequences, tokens: trainTokens },
       lossNats: tokens === 0 ? null : nats / tokens,
       heldOutLossNats,

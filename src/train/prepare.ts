@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { parameterShapes, validateConfig, type MambaConfig, type Weights } from '../model';
 import { openDataset, saveVocabulary, Vocabulary, type TokenDataset } from '../tokens';
-import { readJson, Rng, writeJson } from '../util';
+import { NetssmError, readJson, Rng, writeJson } from '../util';
 import { readCheckpoint, type Checkpoint } from './checkpoint';
 import { DEFAULT_TRAIN, validateTrainConfig, type TrainConfig } from './config';
 import type { FitOptions } from './fit';
@@ -47,7 +47,16 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
   const train = validateTrainConfig({ ...before, ...given });
   const dataset = await openDataset(options.data);
   try {
-    const { contentHash, layout, checksums, labels } = dataset.meta;
+    const { contentHash, layout, checksums, labels, unit } = dataset.meta;
+    if (train.phase !== null && unit !== 'flow')
+      throw new NetssmError(
+        'phase_needs_flows',
+        `${options.data} holds sessions; phases are those of single flows`,
+        {
+          hint: 'Tokenize the captures with --unit flow.',
+          exitCode: 2,
+        },
+      );
     const settings = fingerprint(train, { contentHash, layout, checksums, labels });
     const base = { paths, train, dataset, fingerprint: settings, notes };
     if (resumes) {
@@ -62,7 +71,7 @@ export async function prepareRun(options: FitOptions): Promise<PreparedRun> {
         notes.push(
           `written by the engine ${checkpoint.state.engine}, continued by ${options.engine.name}: not bit for bit the same run`,
         );
-      const vocabulary = new Vocabulary(checkpoint.state.labels);
+      const vocabulary = new Vocabulary(checkpoint.state.labels, checkpoint.state.times);
       const config = validateConfig(readJson(paths.config));
       const memory = planMemory(options.engine, config, train, processBytes, checkpoint.state.chunkLen);
       notes.push(...memory.notes);

@@ -68,7 +68,7 @@ export class Rows {
 
   private makePlan(): Plan {
     const { batchSize, contextLen, mode, seed, renumber, freshAddresses } = this.config;
-    const { openings, evenLabels, shortestPiece } = this.config;
+    const { openings, evenLabels, shortestPiece, phase } = this.config;
     const rows = {
       dataset: this.dataset,
       split: 'train',
@@ -87,6 +87,7 @@ export class Rows {
       openings,
       evenLabels,
       shortest: shortestPiece ?? undefined,
+      phase: phase ?? undefined,
       change: renumber ? change : undefined,
     });
     return { batches: Infinity, at: (index) => plan.at(index) };

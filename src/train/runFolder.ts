@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:f
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from '../tensor';
-import type { ChecksumOption } from '../tokens';
+import type { ChecksumOption, Phase } from '../tokens';
 import { NetssmError, projectRoot, readJson } from '../util';
 import { findCheckpoint } from './checkpoint';
 import type { TrainConfig } from './config';
@@ -46,6 +46,8 @@ export interface ModelCard {
   labels: string[];
   layout: string;
   checksums: ChecksumOption;
+  /** Of a model fine-tuned for one phase of flows. */
+  phase?: Phase;
   /** The training data in words and its hash. */
   trainedOn: { contentHash: string; sequences: number; tokens: number; unit: string };
   /** Mean training loss of the last (at most 100) updates before these weights, in nats a predicted token. */

@@ -7,8 +7,8 @@ import { annotateTokens } from './tokenFields';
 const KEPT = 2000;
 
 /**
- * For `fit` and `evaluateLoss`: names by header field (`flags`, `window`, `source port` ...), `<|pkt|>` and
- * `<|endoftext|>`. Tokens of runs that are no packet have none. Names of a sequence are made once.
+ * For `fit` and `evaluateLoss`: names by header field (`flags`, `window`, `source port` ...), `time` for time tokens,
+ * `<|pkt|>` and `<|endoftext|>`. Tokens of runs that are no packet have none. Names of a sequence are made once.
  */
 export function tokenFieldsOf(): TokenFieldNames {
   const known = new Map<TokenDataset, Map<number, (string | undefined)[]>>();
@@ -34,6 +34,7 @@ function namesOf(dataset: TokenDataset, sequence: number): (string | undefined)[
   for (let at = 1; at < tokens.length;) {
     if (tokens[at] >= 256) {
       if (tokens[at] === PKT || tokens[at] === END_OF_TEXT) names[at] = vocabulary.text(tokens[at]);
+      else if (vocabulary.timeBin(tokens[at]) !== undefined) names[at] = 'time';
       at++;
       continue;
     }

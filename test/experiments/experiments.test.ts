@@ -71,7 +71,7 @@ afterAll(() => {
 describe('the list of experiments', () => {
   test('names are unique, and what they reproduce are items of the paper', () => {
     const names = EXPERIMENTS.map(({ name }) => name);
-    expect(names).toEqual(['floors', 'mixing-rate', 'fidelity', 'length', 'layouts', 'ablation']);
+    expect(names).toEqual(['floors', 'mixing-rate', 'fidelity', 'length', 'layouts', 'ablation', 'times']);
     const items = PAPER_ITEMS.map(({ id }) => id as string);
     for (const { reproduces } of EXPERIMENTS) for (const id of reproduces) expect(items).toContain(id);
     const reproduced = new Set<string>(EXPERIMENTS.flatMap(({ reproduces }) => [...reproduces]));

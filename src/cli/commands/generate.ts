@@ -8,6 +8,8 @@ import { openPrompts, type PromptChoice } from '../prompts';
 
 interface GenerateOptions {
   model: string;
+  phases?: string;
+  timing?: 'tokens' | 'resample';
   label?: string;
   packets?: number;
   tokens?: number;
@@ -37,9 +39,16 @@ export const registerGenerate: Register = (program, finish) => {
     'netssm generate --model demo --label web --packets 200 --count 3 --out out/generated',
     'netssm generate --model runs/first --label mqtt --count 10 --temperature 0.8 --top-p 0.95 --out out/mqtt',
     'netssm generate --model demo --label web --prompt real.pcap --prompt-packets 1 --out out/continued',
+    'netssm generate --phases runs/tuned --label web --out out/by-phase    # runs/tuned/handshake, data, teardown',
     'netssm generate --model testbed --prompt testbed --count 5 --packets 500 --out out/twins',
   ])
     .option('--model <dir>', 'model or run folder; `demo` and `testbed` ship with netssm', 'demo')
+    .addOption(
+      new Option(
+        '--phases <dir|list>',
+        'three models that draw a flow together, each its phase: a folder with subfolders handshake, data, teardown, or handshake=DIR,data=DIR,teardown=DIR',
+      ).conflicts('model'),
+    )
     .option('--label <name>', 'what kind of traffic (default: every label of the model)')
     .option('--packets <n>', 'packets a capture (the model may end earlier)', positiveWhole)
     .option('--tokens <n>', 'tokens a capture at most', positiveWhole)
@@ -58,6 +67,12 @@ export const registerGenerate: Register = (program, finish) => {
       positiveWhole,
     )
     .option('--continue-after-end', 'never let the model end a capture')
+    .addOption(
+      new Option(
+        '--timing <how>',
+        'gaps between packets: tokens (as the model says, where it has time tokens; default then) or resample (real ones, one by one)',
+      ).choices(['tokens', 'resample']),
+    )
     .option('--repair', 'fix lengths and checksums, and count what was changed')
     .option(
       '--rewrite-addresses <subnet,...>',
@@ -88,6 +103,8 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
     firstTryRate,
     generateTraces,
     loadModel,
+    loadPhaseModels,
+    parsePhaseFolders,
     parseSubnet,
     rewriteAddresses,
     samplingWarnings,
@@ -95,7 +112,11 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
   } = await import('../../generate/index.js');
   const subnets = options.rewriteAddresses ?? [];
   for (const subnet of subnets) parseSubnet(subnet); // an unusable one is said before anything is drawn
-  const model = await loadModel(options.model, { weights: options.weights });
+  const model =
+    options.phases === undefined
+      ? await loadModel(options.model, { weights: options.weights })
+      : await loadPhaseModels(parsePhaseFolders(options.phases), { weights: options.weights });
+  const named = options.phases === undefined ? options.model : model.name;
   const prompts =
     options.prompt === undefined
       ? undefined
@@ -114,6 +135,7 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
     tries: options.tries,
     repair: options.repair,
     continueAfterEnd: options.continueAfterEnd,
+    timing: options.timing,
   };
   const started = Date.now();
   const written = [];
@@ -141,7 +163,7 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
     if (subnets.length > 0)
       traces = traces.map((trace) => ({ ...trace, frames: rewriteAddresses(trace.frames, subnets).frames }));
     const files = writeTraces(options.out, traces, {
-      model: options.model,
+      model: named,
       layout: model.layout.name,
       seed: options.seed,
       sampling,
@@ -174,7 +196,7 @@ async function generate(options: GenerateOptions, io: Io, signal: AbortSignal): 
   if (signal.aborted)
     io.note('Interrupted: what was finished is written. The same command and seed make the rest.');
   io.result({
-    model: options.model,
+    model: named,
     seed: options.seed,
     firstTryRate: rate ?? null,
     files: written,

@@ -13,6 +13,7 @@ interface TokenizeOptions {
   layout: string;
   checksums?: ChecksumOption;
   unit: 'session' | 'flow';
+  timeTokens?: boolean;
   out: string;
   validationShare: number;
   testShare: number;
@@ -26,6 +27,7 @@ export const registerTokenize: Register = (program, finish) => {
     'netssm tokenize data/captures --out out/tokens    # the subfolders are the labels',
     'netssm tokenize day1.pcap day2.pcap --label office --out out/office',
     'netssm tokenize captures --labels labels.csv --layout paper-94 --out out/paper',
+    'netssm tokenize data/captures --time-tokens --out out/timed    # the model then says when packets come, too',
     'netssm tokenize data/testbed/set --classes dash,hls,sip --out out/testbed    # a packed set, with its own test split',
   ])
     .argument('<captures...>', 'capture files, folders of them, packed sets')
@@ -50,6 +52,10 @@ export const registerTokenize: Register = (program, finish) => {
     .addOption(
       new Option('--unit <what>', 'what one sequence is').choices(['session', 'flow']).default('session'),
     )
+    .option(
+      '--time-tokens',
+      'a token before every packet but the first: how long after the one before it came, in one of 32 bins',
+    )
     .requiredOption('--out <dir>', 'dataset folder to write')
     .option('--validation-share <p>', 'share of the captures for validation', share, 0.15)
     .option('--test-share <p>', 'share of the captures for testing', share, 0)
@@ -70,6 +76,7 @@ export const registerTokenize: Register = (program, finish) => {
           checksums: options.checksums,
           out: options.out,
           unit: options.unit,
+          timeTokens: options.timeTokens,
           validationShare: options.validationShare,
           testShare: options.testShare,
           seed: options.seed,

@@ -2,12 +2,15 @@ import { Option } from 'commander';
 import { formatDuration, formatNumber, NetssmError, readJson } from '../../util';
 import { newCommand, runAction, type Register } from '../command';
 import type { Io } from '../io';
-import { positiveNumber, positiveWhole, wholeNumber } from '../options';
+import { collect, positiveNumber, positiveWhole, wholeNumber } from '../options';
+import { readSettings } from '../settings';
 
 interface TrainOptions {
   data: string;
   out: string;
   config?: string;
+  set?: string[];
+  init?: string;
   steps?: number;
   seconds?: number;
   seed?: number;
@@ -25,11 +28,18 @@ export const registerTrain: Register = (program, finish) => {
   newCommand(program, 'train', 'train a model on a dataset folder, into a run folder', [
     'netssm train --data out/tokens --out runs/first --config tiny --steps 500',
     'netssm train --data out/tokens --out runs/first --resume --steps 2000   # go on where it stopped',
-    'netssm train --data out/tokens --out runs/mine --config mine.json',
+    'netssm train --data out/tokens --out runs/mine --config mine.json --set lr=1e-3 --set model.n_layer=8',
+    'netssm train --data out/flows --out runs/tuned/teardown --init runs/base --set phase=teardown --steps 300',
   ])
     .requiredOption('--data <dir>', 'dataset folder, as `netssm tokenize` writes it')
     .requiredOption('--out <dir>', 'run folder; it is a model folder too')
     .option('--config <name|file>', 'tiny, demo, or a JSON file with any of the settings (docs/formats.md)')
+    .option(
+      '--set <key=value>',
+      'one setting, over those of --config; again for more. phase=handshake, data or teardown fine-tunes for that part of flows',
+      collect,
+    )
+    .option('--init <model>', 'model or run folder whose weights to start from: fine-tuning')
     .option('--steps <n>', 'updates in all', positiveWhole)
     .option('--seconds <s>', 'stop after this much training time', positiveNumber)
     .option('--seed <n>', 'seed of weights and batches', wholeNumber)
@@ -58,7 +68,9 @@ export const registerTrain: Register = (program, finish) => {
 
 async function train(options: TrainOptions, io: Io): Promise<number> {
   const { fit, TRAIN_PRESETS } = await import('../../train/index.js');
-  const base = options.config === undefined ? {} : settings(options.config, TRAIN_PRESETS);
+  const preset = options.config === undefined ? {} : settings(options.config, TRAIN_PRESETS);
+  const base = { ...preset, ...readSettings(options.set ?? [], preset) };
+  const { modelFolder } = await import('../../generate/index.js');
   // An unusable folder is said at once, before an engine is compiled.
   const { openDataset } = await import('../../tokens/index.js');
   openDataset(options.data).close();
@@ -83,6 +95,7 @@ async function train(options: TrainOptions, io: Io): Promise<number> {
       recompute: options.recompute ?? base.recompute,
       memoryBudgetGB: options.memory ?? base.memoryBudgetGB,
       precision: options.precision ?? base.precision,
+      init: options.init === undefined ? base.init : modelFolder(options.init),
     },
     onProgress: progress.report,
     onEval: (e) =>
