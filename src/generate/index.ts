@@ -1,5 +1,22 @@
 export * from './collector';
 export * from './decode';
+export * from './explain';
+export * from './explainCapture';
+export { markMeaning, relativeMeaning, wiresharkName, type RelativePlace } from './explainMeaning';
+export * from './explainSteps';
+export {
+  LAW_BITS,
+  TIME_FIELD,
+  type ExplainablePacket,
+  type NamedField,
+  type NamedPacket,
+  type NamedPlace,
+  type NameFields,
+  type PacketKind,
+  type Prediction,
+  type TokenGuess,
+  type Verdict,
+} from './explainTokens';
 export * from './generate';
 export * from './maskTimes';
 export * from './model';

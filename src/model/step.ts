@@ -16,10 +16,42 @@ export interface StepState {
   label?: number;
 }
 
+/**
+ * What one layer did with one token: the quantities of the papers' equations that the token itself decides.
+ * {@link StepModel.newProbe} makes room for them, {@link StepModel.step} fills it.
+ */
+export interface LayerLook {
+  /** Delta, the step sizes after softplus: [d_inner] in Mamba-1, [nheads] in Mamba-2. */
+  delta: Float32Array;
+  /**
+   * exp(Delta A), the share of h that stays: as `delta`. In Mamba-1 every number of h has its own; here their mean
+   * in each channel.
+   */
+  decay: Float32Array;
+  /** B, along which the token is written into h, and C, along which h is read: [ngroups * d_state]. */
+  B: Float32Array;
+  C: Float32Array;
+  /** SiLU(z), which lets the output through: [d_inner]. */
+  gate: Float32Array;
+  /** Euclidean norm of h after the token. */
+  stateNorm: number;
+  /** Euclidean norm of what the token changed in h. */
+  stateChange: number;
+}
+
+/** What a model did with the token that it read last. Made by {@link StepModel.newProbe}, read by whoever explains. */
+export interface StepProbe {
+  readonly layers: LayerLook[];
+  /** h before the token; scratch. */
+  readonly before: Float32Array;
+}
+
 /** One layer's mixer, a token at a time. */
 export interface StepMixer {
   /** out += mixer(u), with the layer's states moved on by one token. */
   step(u: Float32Array, conv: Float32Array, ssm: Float32Array, out: Float32Array): void;
+  /** What the last {@link step} computed on its way, taken from its scratch: a step costs the same, looked at or not. */
+  look(into: LayerLook): void;
 }
 
 /**
@@ -75,6 +107,26 @@ export class StepModel {
     };
   }
 
+  /** Room for what happens inside {@link step}, for one caller at a time. */
+  newProbe(): StepProbe {
+    const { ssm_cfg } = this.config;
+    const { d_inner, nheads } = derivedSizes(this.config);
+    const groups = ssm_cfg.layer === 'Mamba2' ? ssm_cfg.ngroups : 1;
+    const numbers = (n: number) => new Float32Array(n);
+    return {
+      layers: this.layers.map(() => ({
+        delta: numbers(nheads),
+        decay: numbers(nheads),
+        B: numbers(groups * ssm_cfg.d_state),
+        C: numbers(groups * ssm_cfg.d_state),
+        gate: numbers(d_inner),
+        stateNorm: 0,
+        stateChange: 0,
+      })),
+      before: numbers(d_inner * ssm_cfg.d_state),
+    };
+  }
+
   /** An independent copy: to go on from the same point twice. */
   copyState(state: StepState): StepState {
     const { conv, ssm, label } = state;
@@ -90,10 +142,10 @@ export class StepModel {
 
   /**
    * Takes one token in: updates `state` in place and writes the scores of the token after it into `logits`
-   * ([vocabSize]), if given.
+   * ([vocabSize]), if given. `probe`, if given, is filled with what each layer did.
    * @throws NetssmError `token_out_of_range`.
    */
-  step(state: StepState, token: number, logits?: Float32Array): void {
+  step(state: StepState, token: number, logits?: Float32Array, probe?: StepProbe): void {
     const D = this.config.d_model;
     if (!(token >= 0 && token < this.vocabSize)) {
       throw new NetssmError('token_out_of_range', `token ${token} is not in 0..${this.vocabSize - 1}`, {
@@ -105,7 +157,10 @@ export class StepModel {
     for (let i = 0; i < D; i++) x[i] = this.embedding[id * D + i];
     for (let i = 0; i < this.layers.length; i++) {
       rmsNorm(x, this.layers[i].norm, u, 0, D);
-      this.layers[i].mixer.step(u, state.conv[i], state.ssm[i], x);
+      const { mixer } = this.layers[i];
+      probe?.before.set(state.ssm[i]);
+      mixer.step(u, state.conv[i], state.ssm[i], x);
+      if (probe) lookAt(mixer, probe.layers[i], state.ssm[i], probe.before);
     }
     if (!logits) return;
     rmsNorm(x, this.normF, u, 0, D);
@@ -117,4 +172,16 @@ export class StepModel {
     for (let i = 0; i < tokens.length; i++)
       this.step(state, tokens[i], i === tokens.length - 1 ? logits : undefined);
   }
+}
+
+function lookAt(mixer: StepMixer, into: LayerLook, h: Float32Array, before: Float32Array): void {
+  mixer.look(into);
+  let norm = 0;
+  let change = 0;
+  for (let i = 0; i < h.length; i++) {
+    norm += h[i] * h[i];
+    change += (h[i] - before[i]) * (h[i] - before[i]);
+  }
+  into.stateNorm = Math.sqrt(norm);
+  into.stateChange = Math.sqrt(change);
 }

@@ -1,5 +1,5 @@
 import { derivedSizes, type DerivedSizes, type MambaConfig } from './config';
-import type { StepMixer } from './step';
+import type { LayerLook, StepMixer } from './step';
 import { convolve, matVec, pack, softplus, tapsFirst, type Panels } from './stepMath';
 
 /** Mamba-1's mixer one token at a time: arXiv 2312.00752, equation (2) and Algorithm 2. */
@@ -66,5 +66,21 @@ export class Mamba1Step implements StepMixer {
       y[e] = sum * (z / (1 + Math.exp(-z)));
     }
     matVec(this.outProj, y, out, true);
+  }
+
+  look(into: LayerLook): void {
+    const { d_inner: E, dt_rank: R } = this.sizes;
+    const { d_state: N, projected, selected, dt, A } = this;
+    for (let e = 0; e < E; e++) {
+      const step = softplus(dt[e] + this.dtBias[e]);
+      let kept = 0;
+      for (let i = e * N; i < (e + 1) * N; i++) kept += Math.exp(step * A[i]);
+      into.delta[e] = step;
+      into.decay[e] = kept / N;
+      const z = projected[E + e];
+      into.gate[e] = z / (1 + Math.exp(-z));
+    }
+    into.B.set(selected.subarray(R, R + N));
+    into.C.set(selected.subarray(R + N, R + 2 * N));
   }
 }

@@ -5,7 +5,7 @@ import {
   type Mamba2Settings,
   type MambaConfig,
 } from './config';
-import type { StepMixer } from './step';
+import type { LayerLook, StepMixer } from './step';
 import { convolve, matVec, pack, rmsNorm, softplus, tapsFirst, type Panels } from './stepMath';
 
 /** Mamba-2's mixer one token at a time: arXiv 2405.21060, section 2.3.1. */
@@ -66,6 +66,20 @@ export class Mamba2Step implements StepMixer {
     const width = d_inner / G;
     for (let g = 0; g < G; g++) rmsNorm(y, this.gateNorm, y, g * width, width);
     matVec(this.outProj, y, out, true);
+  }
+
+  look(into: LayerLook): void {
+    const { d_inner, nheads: H, conv_dim: C } = this.sizes;
+    const { d_state: N, ngroups: G } = this.settings;
+    const { projected, xBC } = this;
+    for (let head = 0; head < H; head++) {
+      const dt = softplus(projected[d_inner + C + head] + this.dtBias[head]);
+      into.delta[head] = dt;
+      into.decay[head] = Math.exp(dt * this.A[head]);
+    }
+    for (let p = 0; p < d_inner; p++) into.gate[p] = projected[p] / (1 + Math.exp(-projected[p]));
+    into.B.set(xBC.subarray(d_inner, d_inner + G * N));
+    into.C.set(xBC.subarray(d_inner + G * N, d_inner + 2 * G * N));
   }
 }
 
