@@ -257,6 +257,6 @@ describe('exercises', () => {
     expect(judgeStepSize(NaN).message).toContain('a step size is above 0');
     expect(judgeStepSize(0.1).right).toBe(false);
     expect(judgeStepSize(0.0001).right).toBe(false);
-    expect(judgeStepSize(0.005)).toMatchObject({ right: true });
+    expect(judgeStepSize(0.01)).toMatchObject({ right: true });
   });
 });
