@@ -8,6 +8,7 @@ import { registerDemo } from './commands/demo';
 import { registerDoctor } from './commands/doctor';
 import { registerEvaluate } from './commands/evaluate';
 import { registerExperiment } from './commands/experiment';
+import { registerExplain } from './commands/explain';
 import { registerExport } from './commands/export';
 import { registerGenerate } from './commands/generate';
 import { registerInspect } from './commands/inspect';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Register[] = [
   registerTokenize,
   registerTrain,
   registerGenerate,
+  registerExplain,
   registerEvaluate,
   registerCheck,
   registerNprint,

@@ -5,6 +5,7 @@ export * from './display';
 export * from './download';
 export * from './evaluationStudies';
 export * from './evaluationTables';
+export * from './explainView';
 export * from './figure';
 export * from './fit';
 export * from './generationStudies';

@@ -11,6 +11,7 @@ import type { EncodedSession, Layout, TokenDataset, Vocabulary } from '../tokens
 import type { History, TrainConfig } from '../train';
 import { packetHtml } from '../viz';
 import { showBundle, tableBundle, type MimeBundle } from './display';
+import { EXPLAIN_FORMATS } from './explainView';
 import type { TrainedRun } from './loadOrTrain';
 import {
   encodedBundle,
@@ -57,6 +58,7 @@ interface Danfo {
 const ROWS = 12;
 
 const FORMATS: readonly Format[] = [
+  ...EXPLAIN_FORMATS,
   {
     accepts: (v) => typeof v.toHTML === 'function' && typeof v.numRows === 'function',
     bundle: (v: Arquero) => {

@@ -4,6 +4,7 @@ export * from './dotPanels';
 export * from './costFigures';
 export * from './evaluationFigures';
 export * from './explainFigure';
+export * from './explainFigure';
 export * from './fieldColours';
 export * from './fieldLosses';
 export * from './fieldRanges';
