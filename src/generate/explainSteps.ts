@@ -168,6 +168,7 @@ export async function stepThrough(model: LoadedModel, options: StepThroughOption
     continueAfterEnd: false,
     repair: false,
     timing: model.timing?.labels[label],
+    times: vocabulary.times,
     startMicros: DEFAULT_START_MICROS,
   };
   const { frames, report, promptPackets } = await decodeTrace(stepper, job, start);
