@@ -22,6 +22,8 @@ export interface TrainTaskOptions {
   clipNorm?: number;
   /** Root of the examples. Default 1. */
   seed?: number;
+  /** What to practise with, by the share of updates that are done, 0 to 1. Default: the task. Evaluations are always the task. */
+  practice?: (share: number) => SequenceTask;
   /** An evaluation every so many updates, and at the end. Default a twentieth of them; 0: only at the end. */
   evalEvery?: number;
   /** Examples of an evaluation. Default 64. */
@@ -106,6 +108,7 @@ async function train(
     seed = 1,
     evalEvery = Math.ceil(steps / 20),
     evalExamples = 64,
+    practice = () => task,
     onUpdate,
   }: TrainTaskOptions,
   signal: AbortSignal,
@@ -131,7 +134,10 @@ async function train(
   };
   while (history.updates < steps) {
     const started = performance.now();
-    const { lossNats, gradients, dispose } = lossAndGradients(net, taskBatch(task, batchSize, rng));
+    const { lossNats, gradients, dispose } = lossAndGradients(
+      net,
+      taskBatch(practice(history.updates / steps), batchSize, rng),
+    );
     const norm = optimizer.clippedStep(gradients, learningRate(rates, history.updates), clipNorm);
     dispose();
     if (!Number.isFinite(lossNats) || !Number.isFinite(norm)) {
