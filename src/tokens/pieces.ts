@@ -85,8 +85,8 @@ interface Group extends Pool {
  * run is the same whatever `batch` is.
  *
  * Openings take the sessions of the split in turn, in an order that changes every epoch; pieces from inside begin at any
- * packet with the same probability, so long sessions are seen more often (of their label, with `evenLabels`). A split too large for `maxBytes` is worked
- * through in groups of sessions.
+ * packet with the same probability, so long sessions are seen more often (of their label, with `evenLabels`). A split too
+ * large for `maxBytes` is worked through in groups of sessions. Handshakes and teardowns are drawn from all flows alike.
  * @throws NetssmError `batch_options`; `phase_missing` where no sequence of the split has anything of `phase`.
  */
 export function planPieces(options: PieceOptions): PiecePlan {
@@ -147,7 +147,8 @@ export function planPieces(options: PieceOptions): PiecePlan {
       const pool = evenLabels ? group.labels[rng.int(group.labels.length)] : group;
       const insides = pool.inside[pool.inside.length - 1];
       const opens = rng.uniform() < openings || insides === 0;
-      const turn = evenLabels ? rng.int(pool.sequences.length) : opening++;
+      const anyOne = evenLabels || phase !== undefined;
+      const turn = anyOne ? rng.int(pool.sequences.length) : opening++;
       // Of handshakes and teardowns a flow has one, however long it is.
       const inTurn = opens || (phase !== undefined && phase !== 'data');
       const [sequence, start] = inTurn
