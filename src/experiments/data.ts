@@ -13,6 +13,8 @@ export interface ExperimentSession {
   /** The group of classes; null where the data names none. */
   service: string | null;
   split: 'train' | 'test';
+  /** How many packets it has, where that is known without reading them. */
+  packets?: number;
   /** What really happened, where it is known. */
   truth?: SessionTruth;
   /** Its packets, read at each call. */
@@ -130,6 +132,7 @@ function packedData(name: string, path: string): ExperimentData {
       label: session.label,
       service: session.service,
       split: session.split,
+      packets: session.packets,
       get truth(): SessionTruth {
         return session.truth;
       },

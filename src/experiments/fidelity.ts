@@ -16,11 +16,12 @@ import { generationTable, samplingTable } from './tablesGeneration';
 import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type Measured, type MeasureSettings } from './measure';
 import { conversations, TRACE_UNITS, type TraceUnit } from './realTraces';
 import { badOptions, checkCounts, modelFingerprint } from './settings';
+import { barsTable } from './tablesBars';
 import { complianceTables } from './tablesCompliance';
 import { memorisationTables } from './tablesMemorisation';
 import { semanticsTables } from './tablesSemantics';
 import { similarityTables } from './tablesSimilarity';
-import { traceLoss } from './traceLoss';
+import { traceLosses } from './traceLosses';
 import { Rng } from '../util';
 
 export interface FidelitySettings extends MeasureSettings {
@@ -33,6 +34,8 @@ export interface FidelitySettings extends MeasureSettings {
   tries: number;
   /** Never draw the end of a trace. */
   continueAfterEnd: boolean;
+  /** Training sessions of each class, and test ones at most, whose loss the membership audit compares; null: all. */
+  auditSessions: number | null;
 }
 
 const SUITE_JOBS: Readonly<Record<string, readonly Suite[]>> = {
@@ -60,6 +63,7 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
     temperature: 1,
     tries: 100,
     continueAfterEnd: false,
+    auditSessions: 40,
   },
   fast: { ...MEASURE_FAST, traces: 3 },
   check(options) {
@@ -103,7 +107,7 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
       suites,
       judged: [judged],
       population: kind === 'semantics',
-      ...(suites.includes('memorisation') && { memory: true, lossOf: await lossOf(unit, context) }),
+      ...(suites.includes('memorisation') && { memory: true, lossesOf: await lossesOf(unit, context) }),
     });
   },
   async summarise(results, context) {
@@ -115,7 +119,17 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
       const labels = await commonLabels(context, model);
       const options = { judged: MODEL_SOURCE, prefix: unit === 'flow' ? 'flow-' : '' };
       const similarity = get<Measured>('similarity');
+      const memory = labels.map((_, i) => get<Measured>(`memorisation-${i}`));
       const own = [
+        barsTable(
+          {
+            similarity,
+            compliance: get('compliance'),
+            semantics: get('semantics'),
+            memorisation: memory,
+          },
+          options,
+        ),
         generationTable(
           labels.map((_, i) => get<GeneratedLabel>(`generate-${i}`)),
           options.prefix,
@@ -123,10 +137,7 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
         ...similarityTables(similarity, options),
         ...complianceTables(get('compliance'), similarity, options),
         ...semanticsTables(get('semantics'), options),
-        ...memorisationTables(
-          labels.map((_, i) => get<Measured>(`memorisation-${i}`)),
-          options,
-        ),
+        ...memorisationTables(memory, options),
       ];
       const title = TRACE_UNITS.find((each) => each.unit === unit)!.title;
       tables.push(...own.map((table) => ({ ...table, title: `${title}: ${table.title}` })));
@@ -234,12 +245,25 @@ async function readLabels(
 }
 
 /** Members and non-members are cut to one length: later packets have a lower loss, and would tell them apart. */
-async function lossOf(
+async function lossesOf(
   unit: TraceUnit,
   context: JobContext<FidelitySettings>,
-): Promise<(trace: Trace) => number | undefined> {
-  const { packets, memoryPackets } = context.options;
+): Promise<(traces: readonly Trace[]) => (number | undefined)[]> {
+  const { packets, memoryPackets, auditSessions } = context.options;
   const model = await loadModel(modelOf(context, unit));
   const most = Math.min(packets ?? Infinity, memoryPackets ?? Infinity);
-  return (trace) => traceLoss(model, trace, { packets: most });
+  return (traces) => {
+    const chosen = new Rng(context.config.seed)
+      .split('audit')
+      .shuffle(traces.map((_, i) => i))
+      .slice(0, auditSessions ?? undefined);
+    const losses = new Array<number | undefined>(traces.length).fill(undefined);
+    const found = traceLosses(
+      model,
+      chosen.map((i) => traces[i]),
+      { packets: most },
+    );
+    chosen.forEach((i, k) => (losses[i] = found[k]));
+    return losses;
+  };
 }

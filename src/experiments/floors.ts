@@ -3,6 +3,7 @@ import type { Experiment, ExperimentJob } from './experiment';
 import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type Measured, type MeasureSettings } from './measure';
 import { dataTable } from './dataTable';
 import { checkCounts } from './settings';
+import { barsTable } from './tablesBars';
 import { complianceTables } from './tablesCompliance';
 import { memorisationTables } from './tablesMemorisation';
 import { semanticsTables } from './tablesSemantics';
@@ -54,6 +55,7 @@ export const floorsExperiment: Experiment<MeasureSettings, Measured> = {
     return {
       tables: [
         await dataTable(context),
+        barsTable({ similarity, compliance, semantics, memorisation: memory }, { judged: null, prefix: '' }),
         ...similarityTables(similarity, { judged: null, prefix: '' }),
         ...complianceTables(compliance, similarity, { judged: null, prefix: '' }),
         ...semanticsTables(semantics, { judged: null, prefix: '' }),

@@ -1,6 +1,7 @@
 import { checkFrames } from '../evaluate';
 import { generateTraces, loadModel } from '../generate';
 import { NetssmError, Rng } from '../util';
+import type { ExperimentSession } from './data';
 import type { Cell, Experiment, ExperimentJob, JobContext, ResultFigure, ResultTable } from './experiment';
 import { modelLabels } from './generated';
 import { badOptions, checkCounts, modelFingerprint } from './settings';
@@ -94,10 +95,8 @@ export const lengthExperiment: Experiment<LengthSettings, LengthResult> = {
       params: { i, label: labels[i % labels.length], fingerprint },
     }));
     const tests = sessions.filter((s) => s.split === 'test' && labels.includes(s.label));
-    const rng = new Rng(config.seed).split('length/real');
-    rng
-      .shuffle(tests.map(({ id }) => id))
-      .forEach((id, i) => jobs.push({ key: `real-${i}`, params: { id, fingerprint } }));
+    const longest = await longestSessions(tests, options.realSessions);
+    longest.forEach((id, i) => jobs.push({ key: `real-${i}`, params: { id, fingerprint } }));
     return jobs;
   },
   run(job, context) {
@@ -107,18 +106,24 @@ export const lengthExperiment: Experiment<LengthSettings, LengthResult> = {
   },
   summarise(results, { options }) {
     const all = [...results.values()].map(({ result }) => result);
-    const generated = all.filter(({ kind }) => kind === 'generated');
-    // The longest real sessions show most slices.
-    const real = all
-      .filter(({ kind }) => kind === 'real')
-      .sort((a, b) => b.packets - a.packets)
-      .slice(0, options.realSessions);
+    const [generated, real] = ['generated', 'real'].map((kind) => all.filter((each) => each.kind === kind));
     return Promise.resolve({
       tables: [sliceTable(generated, real, options), flatTable(generated)],
       figures: [sliceFigure(generated, real, options)],
     });
   },
 };
+
+/** Ids of the sessions with most packets: they show most slices. */
+async function longestSessions(sessions: readonly ExperimentSession[], most: number): Promise<string[]> {
+  const sizes: { id: string; packets: number }[] = [];
+  for (const { id, packets, frames } of sessions)
+    sizes.push({ id, packets: packets ?? (await frames()).length });
+  return sizes
+    .sort((a, b) => b.packets - a.packets || (a.id < b.id ? -1 : 1))
+    .slice(0, most)
+    .map(({ id }) => id);
+}
 
 async function generatedTrace(
   i: number,

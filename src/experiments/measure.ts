@@ -12,6 +12,7 @@ import { openExperimentData, type ExperimentData } from './data';
 import type { JobContext } from './experiment';
 import { comparePopulations, populationOf, type PopulationComparison } from './population';
 import { realTraces, type TraceUnit } from './realTraces';
+import { compareTiming, timingSamples, type TimingRow } from './timing';
 
 /** Settings of everything that measures traces. */
 export interface MeasureSettings {
@@ -70,7 +71,7 @@ export const MEASURE_FAST: Partial<MeasureSettings> = {
   items: 40,
 };
 
-/** One source's flow population beside the reference's. */
+/** One source's flow population beside the reference's; `label` is a class, or `all`. */
 export interface PopulationRow {
   source: string;
   label: string;
@@ -78,7 +79,10 @@ export interface PopulationRow {
 }
 
 /** An {@link Evaluation} without what depends on the clock, and without figures, with populations. */
-export type Measured = Omit<Evaluation, 'date' | 'figures' | 'provenance'> & { populations: PopulationRow[] };
+export type Measured = Omit<Evaluation, 'date' | 'figures' | 'provenance'> & {
+  populations: PopulationRow[];
+  timing: TimingRow[];
+};
 
 export interface MeasureRequest {
   unit: TraceUnit;
@@ -86,7 +90,8 @@ export interface MeasureRequest {
   suites: readonly Suite[];
   /** Judged traces; none: real ones and rivals only. */
   judged?: readonly JudgedSource[];
-  lossOf?: MemorisationSuiteOptions['lossOf'];
+  /** A model's losses on some traces, for the membership audit; undefined: not looked at. */
+  lossesOf?: (traces: readonly Trace[]) => (number | undefined)[];
   population?: boolean;
   /** Training sessions and their packets as the settings for memorisation say. */
   memory?: boolean;
@@ -111,6 +116,7 @@ export async function measure(
     ...(memory && { packets: options.memoryPackets, flows: Infinity }),
   });
   const baselines = trivialBaselines();
+  const lossOf = request.lossesOf && lossTable(request.lossesOf, [floor, reference]);
   const evaluation = await evaluateSources({
     reference,
     floor,
@@ -123,16 +129,18 @@ export async function measure(
     memorisation: {
       maxQueries: options.maxQueries,
       maxReference: options.maxReference,
-      ...(request.lossOf && { lossOf: request.lossOf }),
+      ...(lossOf && { lossOf }),
     },
     utility: utilityOptions(options, threads),
     onProgress,
   });
   const { date: _date, figures: _figures, provenance: _provenance, ...rest } = evaluation;
-  const populations = request.population
-    ? populationRows(labels, reference, [{ name: 'real', traces: floor }, ...judged])
-    : [];
-  return { ...rest, populations };
+  const compared = [{ name: 'real', traces: floor }, ...judged];
+  return {
+    ...rest,
+    populations: request.population ? populationRows(labels, reference, compared) : [],
+    timing: request.population ? timingRows(labels, reference, compared) : [],
+  };
 }
 
 /** The same data with as many training sessions as memorisation asks for. */
@@ -150,17 +158,56 @@ function utilityOptions(options: MeasureSettings, threads: number): UtilityOptio
   return { trees, seeds, trainItems: items, testItems: items, jobs: threads };
 }
 
+/** Members and non-members are asked for each by themselves, all of a side at once. */
+function lossTable(
+  lossesOf: NonNullable<MeasureRequest['lossesOf']>,
+  sides: readonly (readonly Trace[])[],
+): MemorisationSuiteOptions['lossOf'] {
+  const table = new Map<Trace, number | undefined>();
+  for (const traces of sides) lossesOf(traces).forEach((loss, i) => table.set(traces[i], loss));
+  return (trace) => table.get(trace);
+}
+
+interface Compared {
+  name: string;
+  traces: readonly Trace[];
+}
+
 function populationRows(
   labels: readonly string[],
   reference: readonly Trace[],
-  sources: readonly { name: string; traces: readonly Trace[] }[],
+  sources: readonly Compared[],
 ): PopulationRow[] {
-  return labels.flatMap((label) => {
-    const of = (traces: readonly Trace[]) => populationOf(traces.filter((trace) => trace.label === label));
+  return byLabel(labels, reference, sources, (real, other) => {
+    const comparison = comparePopulations(populationOf(real), populationOf(other));
+    return comparison && { comparison };
+  });
+}
+
+function timingRows(
+  labels: readonly string[],
+  reference: readonly Trace[],
+  sources: readonly Compared[],
+): TimingRow[] {
+  return byLabel(labels, reference, sources, (real, other) =>
+    compareTiming(timingSamples(real), timingSamples(other)),
+  );
+}
+
+/** What a comparison finds, for every class and for `all` of them together. */
+function byLabel<T>(
+  labels: readonly string[],
+  reference: readonly Trace[],
+  sources: readonly Compared[],
+  compare: (real: readonly Trace[], other: readonly Trace[]) => T | null,
+): (T & { source: string; label: string })[] {
+  return [...labels, 'all'].flatMap((label) => {
+    const of = (traces: readonly Trace[]): Trace[] =>
+      traces.filter((trace) => (label === 'all' ? labels.includes(trace.label) : trace.label === label));
     const real = of(reference);
     return sources.flatMap(({ name, traces }) => {
-      const comparison = comparePopulations(real, of(traces));
-      return comparison ? [{ source: name, label, comparison }] : [];
+      const found = compare(real, of(traces));
+      return found ? [{ source: name, label, ...found }] : [];
     });
   });
 }

@@ -36,7 +36,7 @@ export interface MixingPoint {
   importances?: Record<string, number>;
 }
 
-/** What one job finds out: a source, one kind of features, one seed. */
+/** What is found out with one source, one kind of features and one seed. */
 export interface MixingResult {
   source: string;
   features: UtilityTask;
@@ -73,7 +73,8 @@ export interface MixingRequest {
   testItems: number;
   trees: number;
   seed: number;
-  seedIndex: number;
+  /** How often: other training items and classifiers each time. */
+  seeds: number;
   threads: number;
   onProgress?: OnProgress;
   signal?: AbortSignal;
@@ -81,51 +82,53 @@ export interface MixingRequest {
 
 /**
  * Trains on real items of which a share is replaced by synthetic ones of the same class, and tests on held-out real and
- * held-out synthetic items. The test items are the same for all sources and seeds; at a higher rate the items that were
- * replaced before stay replaced. Null where the source lacks a class.
+ * held-out synthetic items, once for each seed. The test items are the same for all sources and seeds; at a higher rate
+ * the items that were replaced before stay replaced. None where the source lacks a class.
  */
-export async function mixingJob(request: MixingRequest): Promise<MixingResult | null> {
-  const { source, real, synthetic, judged, features, columns, labels, seed, seedIndex } = request;
+export async function mixingJob(request: MixingRequest): Promise<MixingResult[]> {
+  const { source, real, synthetic, judged, features, columns, labels, seed, seeds } = request;
   const known = (items: UtilityItem[]): UtilityItem[] => items.filter(({ label }) => labels.includes(label));
   const itemsOf = (traces: readonly Trace[]): UtilityItem[] => known(mixingItems(traces, features));
   const rng = new Rng(seed).split(`mixing/${features}`);
   const realItems = itemsOf(real.train);
   const judgedItems = itemsOf(synthetic[judged].train);
   const wanted = wantedItems(labels, [realItems, judgedItems], request.trainItems);
-  const drawn = drawItems(realItems, (label) => wanted[label], rng.split(`real/${seedIndex}`));
-  let own: UtilityItem[] = [];
-  if (source !== null) {
-    const items = source === judged ? judgedItems : itemsOf(synthetic[source].train);
-    own = drawItems(items, (label) => wanted[label], rng.split(`${source}/${seedIndex}`));
-    if (labels.some((label) => countOf(own, label) < wanted[label])) return null;
-  }
+  const ownItems = source === null ? [] : source === judged ? judgedItems : itemsOf(synthetic[source].train);
+  if (source !== null && labels.some((label) => countOf(ownItems, label) < wanted[label])) return [];
   const test = drawItems(itemsOf(real.test), () => request.testItems, rng.split('test'));
   const tested = source === null ? Object.keys(synthetic) : [source];
   const syntheticTest = tested.map((name) => ({
     name,
     items: drawItems(itemsOf(synthetic[name].test), () => request.testItems, rng.split(`test/${name}`)),
   }));
-  const features2 = (items: readonly UtilityItem[]): Matrix => mixingMatrix(items, features, columns);
-  const bench = new Bench(
-    request,
-    drawn,
-    own,
-    features2(drawn),
-    own.length > 0 ? features2(own) : null,
-    { items: test, matrix: features2(test) },
-    syntheticTest
+  const setOf = (items: readonly UtilityItem[]): ItemSet => ({
+    items,
+    matrix: mixingMatrix(items, features, columns),
+  });
+  const tests = {
+    real: setOf(test),
+    synthetic: syntheticTest
       .filter(({ items }) => items.length > 0)
-      .map(({ name, items }) => ({ name, items, matrix: features2(items) })),
-  );
-  return {
-    source: source ?? 'real',
-    features,
-    seed: seedIndex,
-    items: wanted,
-    testItems: test.length,
-    syntheticTestItems: Object.fromEntries(syntheticTest.map(({ name, items }) => [name, items.length])),
-    points: await bench.points(),
+      .map(({ name, items }) => ({ name, ...setOf(items) })),
   };
+  const results: MixingResult[] = [];
+  for (let seedIndex = 0; seedIndex < seeds; seedIndex++) {
+    const draw = (items: readonly UtilityItem[], name: string): UtilityItem[] =>
+      drawItems(items, (label) => wanted[label], rng.split(`${name}/${seedIndex}`));
+    const mine = setOf(draw(realItems, 'real'));
+    const theirs = source === null ? null : setOf(draw(ownItems, source));
+    const bench = new Bench(request, seedIndex, mine, theirs, tests);
+    results.push({
+      source: source ?? 'real',
+      features,
+      seed: seedIndex,
+      items: wanted,
+      testItems: test.length,
+      syntheticTestItems: Object.fromEntries(syntheticTest.map(({ name, items }) => [name, items.length])),
+      points: await bench.points(),
+    });
+  }
+  return results;
 }
 
 function wantedItems(
@@ -144,7 +147,7 @@ function countOf(items: readonly UtilityItem[], label: string): number {
   return items.filter((item) => item.label === label).length;
 }
 
-interface TestSet {
+interface ItemSet {
   items: readonly UtilityItem[];
   matrix: Matrix;
 }
@@ -153,26 +156,27 @@ interface TestSet {
 class Bench {
   constructor(
     private readonly request: MixingRequest,
-    private readonly real: readonly UtilityItem[],
-    private readonly synthetic: readonly UtilityItem[],
-    private readonly realMatrix: Matrix,
-    private readonly syntheticMatrix: Matrix | null,
-    private readonly test: TestSet,
-    private readonly syntheticTests: readonly (TestSet & { name: string })[],
+    private readonly seedIndex: number,
+    private readonly real: ItemSet,
+    private readonly synthetic: ItemSet | null,
+    private readonly tests: { real: ItemSet; synthetic: readonly (ItemSet & { name: string })[] },
   ) {}
 
   async points(): Promise<MixingPoint[]> {
-    const { tasks, classifiers, rates, signal, onProgress } = this.request;
+    const { tasks, classifiers, rates, seeds, signal, onProgress } = this.request;
     const points: MixingPoint[] = [];
-    const total = tasks.length * classifiers.length * rates.length;
+    const each = tasks.length * classifiers.length * rates.length;
+    const before = this.seedIndex * each;
+    const total = seeds * each;
     for (const rate of rates) {
       const { matrix, items } = this.mix(rate);
       for (const classifier of classifiers) {
         for (const task of tasks) {
-          if (signal?.aborted) throw new NetssmError('aborted', `stopped after ${points.length} of ${total}`);
+          if (signal?.aborted)
+            throw new NetssmError('aborted', `stopped after ${before + points.length} of ${total}`);
           points.push(await this.point(task, classifier, rate, matrix, items));
           onProgress?.({
-            done: points.length,
+            done: before + points.length,
             total,
             unit: 'classifiers',
             detail: `${classifier}, rate ${rate}`,
@@ -189,17 +193,16 @@ class Bench {
     const { labels } = this.request;
     const rows: { from: Matrix; row: number; item: UtilityItem }[] = [];
     for (const label of labels) {
-      const places = (items: readonly UtilityItem[]): number[] =>
-        [...items.keys()].filter((i) => items[i].label === label);
+      const places = (set: ItemSet | null): number[] =>
+        set === null ? [] : [...set.items.keys()].filter((i) => set.items[i].label === label);
       const [mine, theirs] = [places(this.real), places(this.synthetic)];
       const replaced = Math.round(rate * mine.length);
-      mine.forEach((row, k) => {
-        if (k < replaced && this.syntheticMatrix)
-          rows.push({ from: this.syntheticMatrix, row: theirs[k], item: this.synthetic[theirs[k]] });
-        else rows.push({ from: this.realMatrix, row, item: this.real[row] });
+      mine.forEach((own, k) => {
+        const [from, row] = k < replaced && this.synthetic ? [this.synthetic, theirs[k]] : [this.real, own];
+        rows.push({ from: from.matrix, row, item: from.items[row] });
       });
     }
-    return { matrix: joinRows(rows, this.realMatrix), items: rows.map(({ item }) => item) };
+    return { matrix: joinRows(rows, this.real.matrix), items: rows.map(({ item }) => item) };
   }
 
   private async point(
@@ -209,23 +212,21 @@ class Bench {
     matrix: Matrix,
     items: readonly UtilityItem[],
   ): Promise<MixingPoint> {
-    const { seedIndex, features, columns } = this.request;
+    const { features, columns } = this.request;
+    const { real, synthetic } = this.tests;
     const classOf = ({ label }: UtilityItem): string =>
       task === 'app' ? label : this.request.services[label];
     const model = await this.fitted(classifier, matrix, items.map(classOf), `${rate}`);
-    const truth = this.test.items.map(classOf);
-    const predicted = model.predict(this.test.matrix);
-    const shown = classifier === 'forest' && seedIndex === 0 && (rate === 0 || rate === 1);
+    const truth = real.items.map(classOf);
+    const predicted = model.predict(real.matrix);
+    const shown = classifier === 'forest' && this.seedIndex === 0 && (rate === 0 || rate === 1);
     return {
       task,
       classifier,
       rate,
       real: scoreOf(truth, predicted),
       synthetic: Object.fromEntries(
-        this.syntheticTests.map((set) => [
-          set.name,
-          scoreOf(set.items.map(classOf), model.predict(set.matrix)),
-        ]),
+        synthetic.map((set) => [set.name, scoreOf(set.items.map(classOf), model.predict(set.matrix))]),
       ),
       ...(shown && {
         confusion: confusionMatrix(truth, predicted),
@@ -242,8 +243,8 @@ class Bench {
     classes: string[],
     name: string,
   ): Promise<{ predict: (m: Matrix) => string[]; importances?: Float64Array }> {
-    const { trees, threads, seed, seedIndex, features, source, signal } = this.request;
-    const fitSeed = `${seed}/${source ?? 'real'}/${features}/${seedIndex}/${name}`;
+    const { trees, threads, seed, features, source, signal } = this.request;
+    const fitSeed = `${seed}/${source ?? 'real'}/${features}/${this.seedIndex}/${name}`;
     if (classifier === 'forest') {
       const forest = new RandomForestClassifier({ nEstimators: trees, seed: fitSeed, jobs: threads });
       await forest.fit(matrix, classes, { signal });
@@ -261,7 +262,7 @@ class Bench {
 }
 
 /** Linear, one class against the rest; the paper does not say which machine it has. */
-const SVM = { C: 0.1, tol: 1e-2, maxIter: 100 } as const;
+const SVM = { C: 0.1, tol: 1e-2, maxIter: 30 } as const;
 
 function scoreOf(truth: readonly string[], predicted: readonly string[]): Score {
   return { accuracy: accuracy(truth, predicted), balanced: balancedAccuracy(truth, predicted) };

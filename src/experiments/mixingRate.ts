@@ -1,12 +1,5 @@
 import { join } from 'node:path';
-import {
-  framesOfTrace,
-  traceOfFrames,
-  type BaselineGenerator,
-  type Trace,
-  type UtilityTask,
-} from '../evaluate';
-import { trivialBaselines } from '../generators';
+import type { Trace, UtilityTask } from '../evaluate';
 import { Rng } from '../util';
 import { dataTable } from './dataTable';
 import type { Experiment, ExperimentJob, JobContext, Json, RunContext } from './experiment';
@@ -23,6 +16,7 @@ import { mixingJob, type MixingResult, type MixingSide, type MixingTask } from '
 import { MIXING_RATES } from './paperCurves';
 import type { Classifier } from './paper';
 import { realTraces } from './realTraces';
+import { makeRival, readRival, RIVALS, type RivalCaptures } from './rivals';
 import { badOptions, checkCounts, modelFingerprint } from './settings';
 import { mixingDetails, mixingFigures, mixingTables } from './tablesMixing';
 import { generationTable } from './tablesGeneration';
@@ -41,6 +35,8 @@ export interface MixingSettings {
   /** Rates of the judged source, and of the trivial rivals beside it. */
   rates: number[];
   rivalRates: number[];
+  /** Packets of each class that a rival makes for training, and as many for testing, at most. */
+  rivalPackets: number;
   seeds: number;
   features: string[];
   columns: string;
@@ -51,10 +47,11 @@ export interface MixingSettings {
   testItems: number;
 }
 
-const RIVALS = trivialBaselines().map(({ card }) => card.name);
+/** What jobs give: two sets of generated captures, a rival's captures, or what classifiers learnt, seed by seed. */
+export type MixingJobResult = GeneratedLabel[] | RivalCaptures | { mixed: MixingResult[] };
 
 /** Figure 2 and appendix Figure 1. */
-export const mixingRateExperiment: Experiment<MixingSettings, GeneratedLabel[] | MixingResult | null> = {
+export const mixingRateExperiment: Experiment<MixingSettings, MixingJobResult> = {
   name: 'mixing-rate',
   title: 'what synthetic traffic is worth for training',
   description:
@@ -74,6 +71,7 @@ export const mixingRateExperiment: Experiment<MixingSettings, GeneratedLabel[] |
     tries: 100,
     rates: [...MIXING_RATES],
     rivalRates: [0.5, 1],
+    rivalPackets: 4000,
     seeds: 5,
     features: [...MIXING_FEATURES],
     columns: 'noports',
@@ -90,6 +88,7 @@ export const mixingRateExperiment: Experiment<MixingSettings, GeneratedLabel[] |
     testTraces: 3,
     rates: [0, 0.5, 1],
     rivalRates: [1],
+    rivalPackets: 1000,
     seeds: 2,
     trees: 15,
     trainItems: 25,
@@ -118,30 +117,25 @@ export const mixingRateExperiment: Experiment<MixingSettings, GeneratedLabel[] |
       key: `generate-${i}`,
       params: { label, fingerprint },
     }));
-    for (let seedIndex = 0; seedIndex < options.seeds; seedIndex++)
-      for (const features of options.features)
-        [null, MODEL_SOURCE, ...RIVALS].forEach((source, i) =>
-          jobs.push({
-            key: `${features}-${i === 0 ? 'real' : i === 1 ? 'netssm' : `rival${i - 1}`}-seed${seedIndex}`,
-            stage: 1,
-            params: { source, features, seedIndex, labels, fingerprint },
-          }),
-        );
+    RIVALS.forEach((name, i) => jobs.push({ key: rivalKey(i), params: { name, labels } }));
+    for (const features of options.features)
+      [null, MODEL_SOURCE, ...RIVALS].forEach((source, i) =>
+        jobs.push({
+          key: `${features}-${i === 0 ? 'real' : i === 1 ? 'netssm' : rivalKey(i - 2)}`,
+          stage: 1,
+          params: { source, features, labels, fingerprint },
+        }),
+      );
     return jobs;
   },
   run(job, context) {
-    return job.key.startsWith('generate-')
-      ? generatePair(job.params.label as string, context)
-      : classify(job.params, context);
+    if (job.key.startsWith('generate-')) return generatePair(job.params.label as string, context);
+    return job.key.startsWith('rival-') ? rivalJob(job.params, context) : classify(job.params, context);
   },
   async summarise(results, context) {
     const labels = await labelsOf(context);
     const generated = labels.map((_, i) => results.get(`generate-${i}`)?.result as GeneratedLabel[]);
-    const mixed = [...results.values()]
-      .map(({ result }) => result)
-      .filter(
-        (result): result is MixingResult => result !== null && !Array.isArray(result) && 'points' in result,
-      );
+    const mixed = [...results.values()].flatMap(({ result }) => ('mixed' in result ? result.mixed : []));
     const { classes } = await context.data();
     const unknown = classes.filter((label) => !labels.includes(label));
     return {
@@ -208,41 +202,64 @@ async function generatePair(label: string, context: JobContext<MixingSettings>):
   return sets;
 }
 
+function rivalKey(i: number): string {
+  return `rival-${i}`;
+}
+
+function rivalFolder(context: RunContext, i: number): string {
+  return join(context.work, 'rivals', String(i));
+}
+
+async function realSide(labels: readonly string[], context: JobContext<MixingSettings>): Promise<MixingSide> {
+  const { options, onProgress } = context;
+  const data = await context.data();
+  const wanted = { unit: 'session' as const, labels, packets: options.packets, onProgress };
+  const train = await realTraces(data, { ...wanted, split: 'train' });
+  return { train, test: await realTraces(data, { ...wanted, split: 'test' }) };
+}
+
+async function rivalJob(
+  params: ExperimentJob['params'],
+  context: JobContext<MixingSettings>,
+): Promise<RivalCaptures> {
+  const { options, config } = context;
+  const { name, labels } = params as { name: string; labels: string[] };
+  const request = {
+    name,
+    real: await realSide(labels, context),
+    packets: options.rivalPackets,
+    seed: config.seed,
+  };
+  return makeRival(request, rivalFolder(context, RIVALS.indexOf(name)));
+}
+
 async function classify(
   params: ExperimentJob['params'],
   context: JobContext<MixingSettings>,
-): Promise<MixingResult | null> {
+): Promise<{ mixed: MixingResult[] }> {
   const { options, config, threads, onProgress, signal } = context;
-  const { source, features, seedIndex, labels } = params as {
+  const { source, features, labels } = params as {
     source: string | null;
     features: UtilityTask;
-    seedIndex: number;
     labels: string[];
   };
   const data = await context.data();
-  const [train, test] = await Promise.all(
-    SPLITS.map((split) =>
-      realTraces(data, { split, unit: 'session', labels, packets: options.packets, onProgress }),
-    ),
-  );
-  const real = { train, test };
+  const real = await realSide(labels, context);
   const needed = source === null ? [MODEL_SOURCE, ...RIVALS] : [...new Set([MODEL_SOURCE, source])];
   const synthetic: Record<string, MixingSide> = {};
-  for (const name of needed)
+  for (const name of needed) {
+    const i = RIVALS.indexOf(name);
     synthetic[name] =
-      name === MODEL_SOURCE
+      i < 0
         ? await modelSide(labels, context)
-        : await rivalSide(
-            trivialBaselines().find(({ card }) => card.name === name)!,
-            real,
-            config.seed,
-          );
+        : await readRival(context.result<RivalCaptures>(rivalKey(i)), rivalFolder(context, i));
+  }
   const services: Record<string, string> = {};
   for (const { label, service } of data.sessions) if (service !== null) services[label] = service;
   const several = new Set(labels.map((label) => services[label])).size > 1;
   const complete = labels.every((label) => services[label] !== undefined);
   const tasks: MixingTask[] = complete && several ? ['app', 'service'] : ['app'];
-  return mixingJob({
+  const mixed = await mixingJob({
     source,
     real,
     synthetic,
@@ -252,7 +269,9 @@ async function classify(
     labels,
     services,
     tasks,
-    classifiers: options.classifiers as Classifier[],
+    classifiers: (options.classifiers as Classifier[]).filter(
+      (name) => name !== 'svm' || features !== 'flow',
+    ),
     // Rate 0 is the same for all: it is done once, with real items alone.
     rates:
       source === null
@@ -262,11 +281,12 @@ async function classify(
     testItems: options.testItems,
     trees: options.trees,
     seed: config.seed,
-    seedIndex,
+    seeds: options.seeds,
     threads,
     onProgress,
     signal,
   });
+  return { mixed };
 }
 
 async function modelSide(
@@ -285,30 +305,4 @@ async function modelSide(
     sides.push(traces);
   }
   return { train: sides[0], test: sides[1] };
-}
-
-/** A trivial rival, fitted on the training traces; as many packets as these have for training, as the test ones for testing. */
-async function rivalSide(rival: BaselineGenerator, real: MixingSide, seed: number): Promise<MixingSide> {
-  await rival.fit(
-    real.train.map((trace) => ({ label: trace.label, frames: framesOfTrace(trace) })),
-    { seed },
-  );
-  const side = async (traces: readonly Trace[], split: string): Promise<Trace[]> => {
-    const made: Trace[] = [];
-    for (const label of new Set(real.train.map((trace) => trace.label))) {
-      const own = new Rng(seed).split(`mixing/${rival.card.name}/${split}/${label}`).uint32();
-      const lengths = traces.filter((trace) => trace.label === label).map(({ packets }) => packets.length);
-      const packets = lengths.reduce((a, b) => a + b, 0);
-      if (packets === 0) continue;
-      const { frames } = await rival.generate({ label, packets, seed: own });
-      let at = 0;
-      for (const [i, length] of lengths.entries()) {
-        const part = frames.slice(at, at + length);
-        if (part.length > 0) made.push(traceOfFrames(label, part, `${rival.card.name}/${label}-${i}`));
-        at += length;
-      }
-    }
-    return made;
-  };
-  return { train: await side(real.train, 'train'), test: await side(real.test, 'test') };
 }

@@ -209,5 +209,16 @@ export const PAPER_MEMORISATION = {
   },
 } as const;
 
+/**
+ * A later generator of multi-flow traces: a compiler owns TCP's state there, so that flows are what it was told to make.
+ * Deviation of protocol mix, packets per flow and flow population, in percent.
+ */
+export const TRACECODEC = {
+  name: 'TraceCodec',
+  source: 'arXiv 2605.29941',
+  percent: 0.03,
+  what: 'there a compiler owns the state of TCP, so that flows are what it was told to make',
+} as const;
+
 /** Section 5.3: packets of a trace, the prompt's included, and minutes that one took on their GPU. */
 export const PAPER_GENERATION = { packetsPerTrace: 10_000, minutesPerTrace: 20, traces: 400 } as const;

@@ -55,10 +55,13 @@ export function markdownTable(table: ResultTable): string {
 }
 
 /**
- * Mean and 95 % interval (Student's t) of shares from a few runs, cut to what shares can be; the interval is null for
- * fewer than two.
+ * Mean and 95 % interval (Student's t) of a few runs, cut to what the values can be (`range`; of shares 0 to 1); the
+ * interval is null for fewer than two.
  */
-export function meanInterval(values: readonly number[]): {
+export function meanInterval(
+  values: readonly number[],
+  [lowest, highest]: readonly [number, number] = [0, 1],
+): {
   mean: number | null;
   low: number | null;
   high: number | null;
@@ -69,7 +72,7 @@ export function meanInterval(values: readonly number[]): {
   if (n === 1) return { mean, low: null, high: null };
   const sd = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (n - 1));
   const half = (T_975[n - 2] ?? 1.96) * (sd / Math.sqrt(n));
-  return { mean, low: Math.max(0, mean - half), high: Math.min(1, mean + half) };
+  return { mean, low: Math.max(lowest, mean - half), high: Math.min(highest, mean + half) };
 }
 
 /** 97.5 % quantiles of Student's t with 1 to 30 degrees of freedom. */

@@ -66,18 +66,28 @@ function table4(measured: Measured, { judged, prefix }: TableOptions): ResultTab
   };
 }
 
-const percent = (part: number, of: number): number | null => (of === 0 ? null : (100 * part) / of);
+export const percent = (part: number, of: number): number | null => (of === 0 ? null : (100 * part) / of);
 
 /** Shares of connections and segments, in percent. */
-const SHARES: readonly { title: string; of: (row: ComplianceRow) => number | null }[] = [
+export const SHARES: readonly { title: string; of: (row: ComplianceRow) => number | null }[] = [
   { title: 'handshakes', of: ({ tcp }) => percent(tcp.handshakes, tcp.withSyn) },
   { title: 'closes', of: ({ tcp }) => percent(tcp.closedByFin + tcp.closedByRst, tcp.flows) },
   { title: 'SEQ progress', of: ({ tcp }) => percent(tcp.seqProgress, tcp.seqChecked) },
   { title: 'ACK progress', of: ({ tcp }) => percent(tcp.ackProgress, tcp.ackRepeatable) },
+  {
+    title: 'retransmissions',
+    of: ({ tcp: { kinds, segments } }) =>
+      percent(kinds.retransmission + kinds.spuriousRetransmission + kinds.fastRetransmission, segments),
+  },
 ];
 
+/** Points from real that a class may be off: sessions with several flows, and single flows. */
+export function pointsBar(prefix: string): number {
+  return prefix === '' ? 5 : 2;
+}
+
 function connections(measured: Measured, { judged, prefix }: TableOptions): ResultTable {
-  const bar = prefix === '' ? 5 : 2;
+  const bar = pointsBar(prefix);
   const rows = rowsOf(measured);
   const labels = rows.filter((row) => row.source === 'reference').map(({ label }) => label);
   const find = (source: string, label: string): ComplianceRow | undefined =>
@@ -116,7 +126,10 @@ function connections(measured: Measured, { judged, prefix }: TableOptions): Resu
         ];
       }),
     ),
-    notes: ['Handshakes: of connections with a SYN; closes: FIN from both sides or RST, of all connections.'],
+    notes: [
+      'Handshakes: of connections with a SYN; closes: FIN from both sides or RST, of all connections; retransmissions: of ' +
+        'all segments.',
+    ],
   };
 }
 
@@ -144,18 +157,27 @@ function forbidden(measured: Measured, { prefix }: TableOptions): ResultTable {
     ],
     rows: pooled.map((row): Cell[] => {
       const shares = NEVER.map(({ count }) => percent(count(row), row.tcp.segments));
-      const known = shares.filter((share) => share !== null);
-      const all = known.length === 0 ? null : known.reduce((sum, share) => sum + share, 0);
+      const all = neverShown(row);
       return [
         row.source,
         row.tcp.segments,
         ...shares,
         all,
-        all === null ? null : all <= 0.5 ? 'met' : 'missed',
+        all === null ? null : all <= MOST_NEVER_SHOWN ? 'met' : 'missed',
       ];
     }),
     notes: [],
   };
+}
+
+/** Percent of the segments that may show what real traffic never does; of the packets that must have a sound structure. */
+export const MOST_NEVER_SHOWN = 0.5;
+export const LEAST_SOUND = 98;
+
+/** Percent of the segments with something that real traffic never shows; a segment with two such things counts twice. */
+export function neverShown(row: ComplianceRow): number | null {
+  const count = NEVER.reduce((sum, { count: of }) => sum + of(row), 0);
+  return percent(count, row.tcp.segments);
 }
 
 function decoding(measured: Measured, { prefix }: TableOptions): ResultTable {
@@ -171,25 +193,31 @@ function decoding(measured: Measured, { prefix }: TableOptions): ResultTable {
       column.name('source'),
       column.ours('packets'),
       column.ours('of attempts'),
+      column.ours('sound structure', 4),
+      column.bar(`at least ${LEAST_SOUND}`),
       ...structural.map(({ name }) => column.ours(name, 4)),
       column.ours('IPv4 checksum', 4),
       column.ours('transport checksum wrong', 4),
     ],
     rows: pooled.map((row): Cell[] => {
       const rate = measured.sources.find(({ name }) => name === row.source)?.decodeRate ?? null;
+      const sound = percent(row.structure.ok, row.structure.checked);
       const wrong = (row.problems.tcp_checksum_wrong ?? 0) + (row.problems.udp_checksum_wrong ?? 0);
       return [
         row.source,
         row.packets,
         rate === null ? null : 100 * rate,
+        sound,
+        sound === null ? null : sound >= LEAST_SOUND ? 'met' : 'missed',
         ...structural.map(({ name }) => share(row, name)),
         share(row, 'ipChecksum'),
         percent(wrong, row.packets),
       ];
     }),
     notes: [
-      'Raw output, no repair. Of attempts: packets among all runs of tokens that were to be packets. Transport ' +
-        'checksums are judged only where the whole packet is there.',
+      'Raw output, no repair. Of attempts: packets among all runs of tokens that were to be packets. Sound structure: ' +
+        'every check of the IP and TCP or UDP header but checksums. Transport checksums are judged only where the whole ' +
+        'packet is there.',
     ],
   };
 }

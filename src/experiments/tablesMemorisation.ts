@@ -112,6 +112,7 @@ function byClass(
         ? [column.ours('diversity, real')]
         : [
             column.ours('identical'),
+            column.bar('none'),
             column.ours('nearest mean'),
             column.bar('not below real - 0.01'),
             column.ours('diversity'),
@@ -134,6 +135,7 @@ function byClass(
       return [
         ...base,
         own?.identical ?? null,
+        own?.identical == null ? null : own.identical === 0 ? 'met' : 'missed',
         near ?? null,
         near === undefined || far === undefined ? null : near >= far - 0.01 ? 'met' : 'missed',
         diversity,

@@ -3,6 +3,7 @@ import type { Cell, ResultTable } from './experiment';
 import type { Measured, PopulationRow } from './measure';
 import { PAPER_PATTERNS, PAPER_SEGMENTS } from './paper';
 import { column } from './tables';
+import type { TimingRow } from './timing';
 import type { TableOptions } from './tablesSimilarity';
 
 /** Table 3, the numbers beside Figure 3, flows, populations, and how true the segments are. */
@@ -12,6 +13,7 @@ export function semanticsTables(measured: Measured, options: TableOptions): Resu
     table3(measured, options),
     patterns(measured, options),
     population(measured.populations, options),
+    timing(measured.timing, options),
     flows(measured, options),
     ...(truth.rows.length > 0 ? [truth] : []),
   ];
@@ -155,7 +157,54 @@ function population(rows: readonly PopulationRow[], options: TableOptions): Resu
       ];
     }),
     notes: [
-      'TCP share: of TCP and UDP packets. Few traces have a large K-S distance by themselves: see "real".',
+      'TCP share: of TCP and UDP packets. Few traces have a large K-S distance by themselves: see "real". "all": means ' +
+        'over the traces of all classes.',
+    ],
+  };
+}
+
+/** Earth mover's distances may be so many times those of real traffic. */
+const TIMING_BAR = 1.5;
+
+function timing(rows: readonly TimingRow[], { judged, prefix }: TableOptions): ResultTable {
+  const find = (source: string, label: string): TimingRow | undefined =>
+    rows.find((row) => row.source === source && row.label === label);
+  const labels = [...new Set(rows.map(({ label }) => label))];
+  const pair = (own: number | undefined, floor: number | undefined): Cell[] =>
+    own === undefined || floor === undefined
+      ? [null, null]
+      : [own, own <= TIMING_BAR * floor ? 'met' : 'missed'];
+  return {
+    id: `${prefix}timing`,
+    title: 'Times between packets, and sizes on the wire: distances from held-out real',
+    reproduces: [],
+    columns: [
+      column.name('class'),
+      column.ours('inter-arrivals, decades: real'),
+      ...(judged === null ? [] : [column.ours(judged), column.bar(`at most ${TIMING_BAR} x real`)]),
+      column.ours('K-S: real'),
+      ...(judged === null ? [] : [column.ours(`K-S: ${judged}`)]),
+      column.ours('sizes, bytes: real'),
+      ...(judged === null
+        ? []
+        : [column.ours(`sizes: ${judged}`), column.bar(`sizes: at most ${TIMING_BAR} x real`)]),
+    ],
+    rows: labels.map((label): Cell[] => {
+      const floor = find('real', label);
+      const own = judged === null ? undefined : find(judged, label);
+      const shown = judged !== null;
+      return [
+        label,
+        floor?.gapDecades ?? null,
+        ...(shown ? pair(own?.gapDecades, floor?.gapDecades) : []),
+        floor?.gapKs ?? null,
+        ...(shown ? [own?.gapKs ?? null] : []),
+        floor?.sizeBytes ?? null,
+        ...(shown ? pair(own?.sizeBytes, floor?.sizeBytes) : []),
+      ];
+    }),
+    notes: [
+      "Earth mover's distances, of inter-arrivals after their base-10 logarithm; prompt packets left out.",
     ],
   };
 }

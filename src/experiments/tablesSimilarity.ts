@@ -16,14 +16,26 @@ const BAR = 1.5;
 /** Packets a side below which the sample itself is most of the distance. */
 const ENOUGH = 4000;
 /** Fields that are asked for by class; addresses and ephemeral ports differ between real captures, too. */
-const FIELDS_BY_CLASS = ['ip.proto', 'ip.ttl', 'tcp.flags', 'ip.len', 'tcp.window', 'port.service'] as const;
+export const FIELDS_BY_CLASS = [
+  'ip.proto',
+  'ip.ttl',
+  'tcp.flags',
+  'ip.len',
+  'tcp.window',
+  'port.service',
+] as const;
 
 /** Table 2 and what it leaves out: by class against the class's floor, field by field, with the rivals. */
 export function similarityTables(measured: Measured, options: TableOptions): ResultTable[] {
   return [table2(measured, options), headerByClass(measured, options), fieldsByClass(measured, options)];
 }
 
-function find(measured: Measured, source: string, label: string, what: SimilarityRow['what']) {
+export function findSimilarity(
+  measured: Measured,
+  source: string,
+  label: string,
+  what: SimilarityRow['what'],
+): SimilarityRow | undefined {
   return measured.similarity.find((row) => row.source === source && row.label === label && row.what === what);
 }
 
@@ -33,7 +45,7 @@ function distance(
   label: string,
   what: SimilarityRow['what'],
 ): number | null {
-  return find(measured, source, label, what)?.jsDistance ?? null;
+  return findSimilarity(measured, source, label, what)?.jsDistance ?? null;
 }
 
 /** Sources that have rows, the judged one first. */
@@ -49,7 +61,7 @@ function table2(measured: Measured, { judged, prefix }: TableOptions): ResultTab
         row.source === source && row.label === 'all' && row.definition === 'twins' && row.attribute === name,
     )?.jsDistance ?? null;
   const ours = sourcesOf(measured, judged).map((source): Cell[] => {
-    const header = find(measured, source, 'macro', 'tcp');
+    const header = findSimilarity(measured, source, 'macro', 'tcp');
     return [
       source,
       'ours',
@@ -92,8 +104,8 @@ function headerByClass(measured: Measured, { judged, prefix }: TableOptions): Re
   const what: HeaderLevel = 'tcp';
   const others = sourcesOf(measured, judged).filter((name) => name !== judged && name !== 'real');
   const rows = classesOf(measured).map((label): Cell[] => {
-    const floor = find(measured, 'real', label, what);
-    const own = judged === null ? undefined : find(measured, judged, label, what);
+    const floor = findSimilarity(measured, 'real', label, what);
+    const own = judged === null ? undefined : findSimilarity(measured, judged, label, what);
     return [
       label,
       floor?.nReference ?? null,
@@ -104,7 +116,7 @@ function headerByClass(measured: Measured, { judged, prefix }: TableOptions): Re
             own?.nSource ?? null,
             own?.jsDistance ?? null,
             ratio(own?.jsDistance, floor?.jsDistance),
-            verdict(own, floor),
+            headerVerdict(own, floor),
           ]),
       ...others.map((source) => distance(measured, source, label, what)),
     ];
@@ -145,7 +157,7 @@ function fieldsByClass(measured: Measured, { judged, prefix }: TableOptions): Re
         field,
         label,
         floor,
-        ...(judged === null ? [] : [own, ratio(own, floor)]),
+        ...(judged === null ? [] : [own, ratio(own, floor), fieldVerdict(own, floor)]),
         ...rivals.map((source) => distance(measured, source, label, field)),
       ];
     }),
@@ -158,16 +170,29 @@ function fieldsByClass(measured: Measured, { judged, prefix }: TableOptions): Re
       column.name('field'),
       column.name('class'),
       column.ours('real (floor)'),
-      ...(judged === null ? [] : [column.ours(judged), column.ours('times the floor')]),
+      ...(judged === null
+        ? []
+        : [column.ours(judged), column.ours('times the floor'), column.bar(`at most ${BAR}`)]),
       ...rivals.map((source) => column.ours(source)),
     ],
     rows,
-    notes: [],
+    notes: [
+      'A floor below 0.01 counts as 0.01: a field that is constant in real traffic has a floor of 0, of which nothing is a ' +
+        'multiple.',
+    ],
   };
 }
 
+/** A field that never varies in real traffic has a floor of 0; nobody has to be as near as that. */
+const LEAST_FLOOR = 0.01;
+
+export function fieldVerdict(own: number | null, floor: number | null): 'met' | 'missed' | null {
+  if (own === null || floor === null) return null;
+  return own <= BAR * Math.max(floor, LEAST_FLOOR) ? 'met' : 'missed';
+}
+
 /** Classes that the reference has, with `macro` at the end. */
-function classesOf(measured: Measured): string[] {
+export function classesOf(measured: Measured): string[] {
   return [...Object.keys(measured.reference.perLabel), 'macro'];
 }
 
@@ -175,7 +200,10 @@ export function ratio(value: number | null | undefined, floor: number | null | u
   return value == null || floor == null || floor === 0 ? null : value / floor;
 }
 
-function verdict(own: SimilarityRow | undefined, floor: SimilarityRow | undefined): string | null {
+export function headerVerdict(
+  own: SimilarityRow | undefined,
+  floor: SimilarityRow | undefined,
+): string | null {
   const times = ratio(own?.jsDistance, floor?.jsDistance);
   if (times === null || !own) return null;
   if (Math.min(own.nSource, own.nReference) < ENOUGH) return 'few packets';

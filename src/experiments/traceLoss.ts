@@ -71,7 +71,7 @@ export function traceLoss(
 }
 
 /** -log softmax(logits)[target], in double. */
-function negativeLogProbability(logits: Float32Array, target: number): number {
+export function negativeLogProbability(logits: Float32Array, target: number): number {
   let most = -Infinity;
   for (const value of logits) if (value > most) most = value;
   let sum = 0;

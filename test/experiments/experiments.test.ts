@@ -10,6 +10,7 @@ import {
   readPlan,
   runExperiment,
   type ExperimentOptions,
+  type MixingResult,
   type RunMetrics,
 } from '../../src/experiments';
 import { temporaryFolder } from './toy';
@@ -176,9 +177,9 @@ describe('mixing-rate', () => {
     const real = confusion['packet, app, real, rate 0'];
     expect(real.classes).toEqual(['dns', 'ssh']);
     expect(real.counts.flat().reduce((a, b) => a + b, 0)).toBe(20);
-    const job = readPlan(out).jobs.find(({ key }) => key === 'packet-netssm-seed0')!;
-    const { items } = readJobResult(out, job)!.result as { items: Record<string, number> };
-    expect(items).toEqual({ dns: 8, ssh: 8 });
+    const job = readPlan(out).jobs.find(({ key }) => key === 'packet-netssm')!;
+    const { mixed } = readJobResult(out, job)!.result as { mixed: MixingResult[] };
+    expect(mixed.map(({ seed, items }) => [seed, items])).toEqual([[0, { dns: 8, ssh: 8 }]]);
   });
 });
 

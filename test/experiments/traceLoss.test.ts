@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { traceOfFrames } from '../../src/evaluate';
-import { openExperimentData, packetLosses, traceLoss } from '../../src/experiments';
+import { openExperimentData, packetLosses, traceLoss, traceLosses } from '../../src/experiments';
 import { loadModel } from '../../src/generate';
 
 describe('losses of the shipped model', () => {
@@ -23,5 +23,20 @@ describe('losses of the shipped model', () => {
     expect(traceLoss(model, { ...trace, label: 'unknown' })).toBeUndefined();
     // Another label costs more.
     expect(sum(packetLosses(model, 'voip', frames).nats)).toBeGreaterThan(sum(nats));
+  });
+
+  test('of many traces together the same as one by one', async () => {
+    const model = await loadModel('demo'); // native where it is built, which steps many at once; else the loops
+    const some = { classes: ['dns', 'ssh'], trainSessions: 1, testSessions: 2 };
+    const traces = [];
+    for (const { id, label, frames } of openExperimentData('bundled', some, 1).sessions)
+      traces.push(traceOfFrames(label, (await frames()).slice(0, 6 + 3 * traces.length), id));
+    const asked = { packets: 15, tokens: 60 };
+    const one = traces.map((trace) => traceLoss(model, trace, asked)!);
+    const together = traceLosses(model, [...traces, { ...traces[0], label: 'unknown' }], asked);
+    expect(together).toHaveLength(traces.length + 1);
+    expect(together.at(-1)).toBeUndefined();
+    one.forEach((loss, i) => expect(together[i]).toBeCloseTo(loss, 5));
+    expect(new Set(one.map((loss) => loss.toFixed(4))).size).toBe(traces.length);
   });
 });
