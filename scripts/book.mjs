@@ -1,11 +1,12 @@
 // The notebooks as a web site that needs no network: executes them, and writes pages, a landing page and slides.
 // Development dependencies: marked (Markdown) and temml (TeX to MathML). Plotly comes from plotly.js-dist.
-// Usage: node scripts/book.mjs [--full] [--out DIR] [--slides 04,05] [--from DIR] [--check DIR] [NOTEBOOK...]
+// Usage: node scripts/book.mjs [--full] [--out DIR] [--slides 04,05 [--slides-only]] [--from DIR] [--check DIR] [NOTEBOOK...]
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { deckPage } from './book/deck.mjs';
 import { checkLinks } from './book/links.mjs';
 import { indexPage, notebookPage, textPage } from './book/pages.mjs';
 import { renderer, titleAndSummary } from './book/render.mjs';
@@ -15,14 +16,16 @@ const HELP = `Builds a static site of the executed notebooks, which works offlin
   npm run book                        all notebooks, small sizes
   npm run book -- --full              all notebooks, as they are meant to run
   npm run book -- --from out/ci/notebooks   notebooks that were executed already
-  npm run book -- --slides 04,05      these as slides, too
+  npm run book -- --slides 04,05      these as slides, too: NAME.slides.html, a file that needs no other
+  npm run book -- --slides 04,05 --slides-only --full   nothing but these slides
   npm run book -- --check out/book    only look for dead links in a site
 
 Options:
-  --out DIR      where the site goes (default out/book)
+  --out DIR      where the site goes (default out/book; out/slides with --slides-only)
   --full         full sizes instead of fast mode
   --from DIR     take executed notebooks from DIR instead of running them
-  --slides LIST  beginnings of names, separated by commas
+  --slides LIST  beginnings of names, separated by commas (04 is not 04b)
+  --slides-only  run and write only what --slides names, without pages
   --check DIR    check the links of a site and build nothing`;
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -40,9 +43,10 @@ function options() {
       allowPositionals: true,
       options: {
         full: { type: 'boolean', default: false },
-        out: { type: 'string', default: join(root, 'out', 'book') },
+        out: { type: 'string' },
         from: { type: 'string' },
         slides: { type: 'string', default: '' },
+        'slides-only': { type: 'boolean', default: false },
         check: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -68,7 +72,14 @@ if (!existsSync(built)) fail('dist/ is missing. Run `npm run build` first.');
 const { runNotebook } = load(built);
 const { readNotebook } = load(join(root, 'dist', 'notebook', 'ipynb.js'));
 
-const notebooks = (
+const slides = values.slides.split(',').filter(Boolean);
+/** `04` is the notebook of that number, not 04b; anything else the beginning of a name. */
+const meant = (name) => (start) =>
+  /^\d+[a-z]?$/.test(start) ? /^\d+[a-z]?/.exec(name)?.[0] === start : name.startsWith(start);
+const isNamed = (path) => slides.some(meant(basename(path)));
+if (values['slides-only'] && slides.length === 0) fail('--slides-only needs --slides 04,05', 2);
+
+const found = (
   positionals.length > 0
     ? positionals
     : readdirSync(join(root, 'notebooks'))
@@ -76,22 +87,21 @@ const notebooks = (
         .sort()
         .map((name) => join(root, 'notebooks', name))
 ).map((path) => resolve(path));
+const unknown = slides.find((start) => !found.some((path) => meant(basename(path))(start)));
+if (unknown) fail(`--slides ${unknown}: no notebook begins with it`, 2);
+const notebooks = values['slides-only'] ? found.filter(isNamed) : found;
 const missing = notebooks.find((path) => !existsSync(path));
 if (missing) fail(`${missing} does not exist`, 2);
 
-const out = resolve(values.out);
+const out = resolve(values.out ?? join(root, 'out', values['slides-only'] ? 'slides' : 'book'));
 const marker = join(out, '.netssm-book');
 if (existsSync(out) && readdirSync(out).length > 0 && !existsSync(marker))
   fail(`${out} holds something else than a book; choose another --out, or empty it`, 2);
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, 'assets'), { recursive: true });
 writeFileSync(marker, '');
-for (const file of ['book.css', 'book.js', 'slides.js'])
-  cpSync(join(here, 'book', file), join(out, 'assets', file));
-
-const slides = values.slides.split(',').filter(Boolean);
-const unknown = slides.find((start) => !notebooks.some((path) => basename(path).startsWith(start)));
-if (unknown) fail(`--slides ${unknown}: no notebook begins with it`, 2);
+if (!values['slides-only'])
+  for (const file of ['book.css', 'book.js']) cpSync(join(here, 'book', file), join(out, 'assets', file));
 
 const chapters = [];
 for (const path of notebooks) {
@@ -110,8 +120,7 @@ for (const path of notebooks) {
     if (run.failure) fail(`${path}: code cell ${run.failure.cell + 1} failed:\n${run.failure.message}`);
   }
   const notebook = readNotebook(executed);
-  const wantsSlides =
-    slides.some((start) => name.startsWith(start)) || notebook.metadata.netssm?.slides === true;
+  const wantsSlides = isNamed(path) || notebook.metadata.netssm?.slides === true;
   chapters.push({ name, path, notebook, run, wantsSlides, ...titleAndSummary(notebook) });
 }
 
@@ -142,33 +151,48 @@ const pageOf = (from) => (target) => {
   return link(page);
 };
 
-let plotly = false;
-for (const [i, chapter] of chapters.entries()) {
-  const page = `${chapter.name}.html`;
-  const render = renderer(pageOf({ source: chapter.path, page }));
-  const around = { previous: chapters[i - 1], next: chapters[i + 1] };
-  const html = notebookPage(chapter, around, render, { slides: false });
-  plotly ||= html.plotly;
-  writeFileSync(join(out, page), html.text);
-  if (chapter.wantsSlides)
-    writeFileSync(
-      join(out, `${chapter.name}.slides.html`),
-      notebookPage(chapter, around, render, { slides: true }).text,
-    );
+for (const chapter of chapters.filter(({ wantsSlides }) => wantsSlides)) writeDeck(chapter);
+if (values['slides-only']) {
+  rmSync(join(out, 'assets'), { recursive: true, force: true });
+} else {
+  writePages();
 }
-for (let next; (next = [...documents.values()].find((document) => !document.done)); next.done = true) {
-  const render = renderer(pageOf(next));
-  mkdirSync(join(out, dirname(next.page)), { recursive: true });
-  writeFileSync(join(out, next.page), textPage(readFileSync(next.source, 'utf8'), render));
-}
-if (plotly) cpSync(load.resolve('plotly.js-dist'), join(out, 'assets', 'plotly.js'));
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-writeFileSync(
-  join(out, 'index.html'),
-  indexPage(chapters, { version, fast: !values.full && values.from === undefined }),
-);
 rmSync(join(out, '.executed'), { recursive: true, force: true });
 report(out);
+
+/** One file that needs no other: links into the site become plain text, pictures part of the file. */
+function writeDeck(chapter) {
+  const picture = (target) => {
+    if (/^(https?|data):/.test(target) || target.startsWith('#')) return target;
+    const path = resolve(dirname(chapter.path), target);
+    const type = { '.svg': 'image/svg+xml', '.png': 'image/png', '.jpg': 'image/jpeg' }[extname(path)];
+    if (type === undefined || !path.startsWith(root) || !existsSync(path)) return undefined;
+    return `data:${type};base64,${readFileSync(path).toString('base64')}`;
+  };
+  const file = join(out, `${chapter.name}.slides.html`);
+  writeFileSync(file, deckPage(chapter, renderer(picture), new URL('./book/', import.meta.url)));
+  if (values['slides-only']) console.log(file);
+}
+
+function writePages() {
+  let plotly = false;
+  for (const [i, chapter] of chapters.entries()) {
+    const page = `${chapter.name}.html`;
+    const render = renderer(pageOf({ source: chapter.path, page }));
+    const html = notebookPage(chapter, { previous: chapters[i - 1], next: chapters[i + 1] }, render);
+    plotly ||= html.plotly;
+    writeFileSync(join(out, page), html.text);
+  }
+  for (let next; (next = [...documents.values()].find((document) => !document.done)); next.done = true) {
+    const render = renderer(pageOf(next));
+    mkdirSync(join(out, dirname(next.page)), { recursive: true });
+    writeFileSync(join(out, next.page), textPage(readFileSync(next.source, 'utf8'), render));
+  }
+  if (plotly) cpSync(load.resolve('plotly.js-dist'), join(out, 'assets', 'plotly.js'));
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const fast = !values.full && values.from === undefined;
+  writeFileSync(join(out, 'index.html'), indexPage(chapters, { version, fast }));
+}
 
 /** Says what is in the site, and fails where a link leads nowhere or a page needs the network. */
 function report(folder) {
@@ -177,6 +201,7 @@ function report(folder) {
   console.error(
     `book: ${pages} pages, ${links} links within, ${external} to the outside, ${problems.length} dead`,
   );
-  console.log(join(folder, 'index.html'));
+  const index = join(folder, 'index.html');
+  if (existsSync(index)) console.log(index);
   process.exitCode = problems.length > 0 ? 1 : 0;
 }

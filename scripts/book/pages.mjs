@@ -31,8 +31,8 @@ function sections(notebook) {
     .flatMap((cell) => [...sourceOf(cell).matchAll(/^## (.+)$/gm)].map((match) => match[1]));
 }
 
-/** One notebook, as a page to read or as slides; `plotly` tells whether it has interactive figures. */
-export function notebookPage(chapter, { previous, next }, render, { slides }) {
+/** One notebook as a page to read; `plotly` tells whether it has interactive figures. */
+export function notebookPage(chapter, { previous, next }, render) {
   const { notebook, title, name } = chapter;
   const parts = notebook.cells.map((cell) =>
     cell.cell_type === 'markdown'
@@ -43,11 +43,6 @@ export function notebookPage(chapter, { previous, next }, render, { slides }) {
   );
   const plotly = parts.some(({ output }) => output?.includes('Plotly.newPlot'));
   const head = plotly ? '<script src="assets/plotly.js" async></script>\n' : '';
-  if (slides) {
-    const body = `${deck(parts)}<nav class="deck"><a href="${name}.html" title="the page">✕</a> <button type="button" data-do="back">‹</button> <output></output> <button type="button" data-do="on">›</button> ${BUTTONS}</nav>
-<script src="assets/slides.js"></script>`;
-    return { plotly, text: page({ title, body, head, bodyClass: 'slides' }) };
-  }
   const cells = parts
     .map(({ markdown, code, output }) =>
       markdown !== undefined ? `<section>${markdown}</section>` : `${code ?? ''}${output ?? ''}`,
@@ -66,22 +61,6 @@ ${cells}
 <nav class="around">${link(previous, (t) => `← ${t}`)} ${link(next, (t) => `${t} →`)}</nav>
 </main>`;
   return { plotly, text: page({ title, body, head }) };
-}
-
-/** A slide for each piece of text; what the code below it shows comes with the next key, after a guess. */
-function deck(parts) {
-  const slides = [];
-  for (const { markdown, code, output } of parts) {
-    if (markdown !== undefined) {
-      const pieces = markdown.split(/(?=<h2 )/).filter((piece) => piece.trim() !== '');
-      slides.push(...pieces.map((piece) => [piece]));
-    } else if (code || output) {
-      if (slides.length === 0) slides.push([]);
-      if (code) slides.at(-1).push(code.replace('<details class="cell" open>', '<details class="cell">'));
-      if (output) slides.at(-1).push(`<div class="step">${output}</div>`);
-    }
-  }
-  return slides.map((pieces) => `<section class="slide">${pieces.join('\n')}</section>`).join('\n');
 }
 
 /** The landing page. */

@@ -97,7 +97,7 @@ function cells(state: ArrayLike<number>, scale: number): string {
     const text = width >= 34 ? svgText(left + width / 2, 185, two(value), 'middle') : '';
     return `<rect x="${px(left)}" y="158" width="${px(width)}" height="46" rx="3" fill="${colour}" fill-opacity="${(0.08 + 0.75 * strength).toFixed(2)}"/>${text}`;
   });
-  return frame + inner.join('') + svgText(LEFT - 6, 185, 'state', 'end');
+  return frame + inner.join('') + svgText(LEFT - 14, 185, 'state', 'end');
 }
 
 function arrow(x: number, from: number, to: number): string {
@@ -196,13 +196,14 @@ export function polePlot(
       })),
     ],
     layout: layout(title, {
-      height: plane === 'discrete' ? 460 : 380,
+      height: plane === 'discrete' ? 480 : 400,
+      margin: { l: 64, r: 24, t: 108, b: 56 }, // the legend may need two rows
       xaxis: {
-        title: { text: plane === 'discrete' ? 'real part' : 'real part: growth a unit of time' },
+        title: { text: plane === 'discrete' ? 'real part' : 'real part, 1 / time (growth)' },
         ...(plane === 'discrete' && { range: [-1.1, 1.1], constrain: 'domain' }),
       },
       yaxis: {
-        title: { text: plane === 'discrete' ? 'imaginary part' : 'imaginary part: radians a unit of time' },
+        title: { text: plane === 'discrete' ? 'imaginary part' : 'imaginary part, radians / time' },
         ...(plane === 'discrete' && { range: [-1.1, 1.1], scaleanchor: 'x' }),
       },
     }),
