@@ -16,7 +16,7 @@ export const ENDINGS = {
 const keptTraces = await generateTraces({ model: keptModel, label: keptModel.labels[0], packets: 3, seed });
 keptTraces`,
     ],
-    ask: '[history.stopped, history.steps.length, Number.isFinite(history.steps.at(-1).lossNats), keptTraces[0].frames.length].join(" ")',
+    ask: '[history.stopped, history.steps.length, Number.isFinite(history.steps.at(-1).lossNats), keptTraces[0].report.tokens].join(" ")',
     answer: /^interrupt [1-9]\d* true [1-9]/,
   },
   '06_train_netssm': {
@@ -36,7 +36,7 @@ keptTraces`,
 const on = await fit({ run: kept.history.run, data, engine, config: goesOn, resume: true });
 on.step - kept.history.step`,
     ],
-    ask: '[kept.history.stopped, kept.history.step === kept.history.steps.length, keptTraces[0].frames.length, on.step - kept.history.step, on.stopped].join(" ")',
+    ask: '[kept.history.stopped, kept.history.step === kept.history.steps.length, keptTraces[0].report.tokens, on.step - kept.history.step, on.stopped].join(" ")',
     answer: /^interrupt true [1-9]\d* 4 steps/,
   },
   '07_generate_traces': {

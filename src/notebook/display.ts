@@ -93,7 +93,7 @@ export function tableBundle(
   const isMissing = (value: unknown): boolean => value === undefined || value === null || value === '';
   const numeric = (column: string): boolean => {
     const values = rows.map((row) => row[column]).filter((value) => !isMissing(value));
-    return values.length > 0 && values.every((v) => typeof v === 'number' || typeof v === 'bigint');
+    return values.length > 0 && values.every(isNumber);
   };
   const align = columns.map((column) => (numeric(column) ? 'right' : 'left'));
   const head = columns.map((c, i) => `<th style="text-align:${align[i]}">${escapeHtml(c)}</th>`).join('');
@@ -115,6 +115,12 @@ export function tableBundle(
     'text/html': `<div style="overflow-x:auto">${title}<table style="border-collapse:collapse"${label}><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`,
     'text/plain': caption ? `${caption}\n${text}` : text,
   };
+}
+
+/** A number, also one that was written out: `73,728`, `0.0207`. */
+function isNumber(value: unknown): boolean {
+  if (typeof value === 'string') return /^[-−]?\d[\d,]*(\.\d+)?$/.test(value);
+  return typeof value === 'number' || typeof value === 'bigint';
 }
 
 /** Columns padded to their widest cell. */

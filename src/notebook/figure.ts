@@ -134,7 +134,7 @@ if(!v||typeof v!=='object')return v;var c={};Object.keys(v).forEach(function(k){
 function draw(){if(!el)return;was=dark();var f=recolour(fig),l=f.layout;
 if(was){var ink='#e8e8e8',grid='#454a52';l.paper_bgcolor=l.plot_bgcolor='rgba(0,0,0,0)';l.font=Object.assign({},l.font,{color:ink});
 Object.keys(Object.assign({xaxis:0,yaxis:0},l)).forEach(function(k){if(/^[xy]axis/.test(k))l[k]=Object.assign({},l[k],{gridcolor:grid,linecolor:ink,zerolinecolor:grid,tickcolor:ink});});}
-el.innerHTML='';Plotly.newPlot(el,f.data,l,{responsive:true,displaylogo:false});}
+if(el._fullLayout)Plotly.purge(el);el.innerHTML='';Plotly.newPlot(el,f.data,l,{responsive:true,displaylogo:false});}
 function look(){setTimeout(function(){if(was!==undefined&&el.isConnected&&dark()!==was)draw();},300);}
 if(el){[document.documentElement,document.body].forEach(function(n){new MutationObserver(look).observe(n,{attributes:true});});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change',look);}`;

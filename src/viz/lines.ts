@@ -1,4 +1,4 @@
-import { COLORS, layout, SERIES_COLORS, sourceStyle, type FigureSpec } from './theme';
+import { COLORS, isKnownSource, layout, SERIES_COLORS, sourceStyle, type FigureSpec } from './theme';
 
 /** One curve: points, and how it is drawn. */
 export interface Curve {
@@ -35,7 +35,7 @@ export function lines(curves: Readonly<Record<string, Curve>>, options: LinesOpt
     data: Object.entries(curves).map(([name, curve], i) => {
       const style = sourceStyle(name);
       // Sources that the theme knows have a colour of their own everywhere.
-      const color = curve.color ?? (style.title === name ? SERIES_COLORS[i] : style.color) ?? COLORS.grey;
+      const color = curve.color ?? (isKnownSource(name) ? style.color : SERIES_COLORS[i]) ?? COLORS.grey;
       return {
         type: 'scatter',
         mode: curve.markers ? 'lines+markers' : 'lines',

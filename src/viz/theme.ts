@@ -64,6 +64,11 @@ const SOURCE_STYLES: Record<string, { title: string; color: string }> = {
 /** For sources that are not known here (Tol's muted colours). */
 const OTHER_COLORS = ['#332288', '#44aa99', '#882255', '#999933', '#117733', '#aa4499', '#ddcc77'];
 
+/** Whether a source has a name and colour of its own here. */
+export function isKnownSource(name: string): boolean {
+  return Object.hasOwn(SOURCE_STYLES, name);
+}
+
 /** How a source of an evaluation is named and coloured, the same in every figure and table. */
 export function sourceStyle(name: string): { title: string; color: string } {
   let sum = 0;

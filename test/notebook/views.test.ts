@@ -49,23 +49,23 @@ describe('values that show themselves', () => {
 
   test('numbers stand on the right, also where some are missing; mixed columns and empty ones on the left', () => {
     const bundle = tableBundle([
-      { name: 'a', n: 1234, share: 0.5, mixed: 1, none: null },
-      { name: 'b', n: null, share: undefined, mixed: 'x', none: null },
-      { name: 'c', n: 7, share: '', mixed: 2, none: null },
+      { name: 'a', n: 1234, share: 0.5, mixed: 1, none: null, text: '73,728' },
+      { name: 'b', n: null, share: undefined, mixed: 'x', none: null, text: '' },
+      { name: 'c', n: 7, share: '', mixed: 2, none: null, text: '0.0207' },
     ]);
     expect(bundle['text/plain']).toBe(
       [
-        'name     n  share  mixed  none',
-        '----  ----  -----  -----  ----',
-        'a     1234    0.5  1',
+        'name     n  share  mixed  none    text',
+        '----  ----  -----  -----  ----  ------',
+        'a     1234    0.5  1            73,728',
         'b                  x',
-        'c        7         2',
+        'c        7         2            0.0207',
       ].join('\n'),
     );
     const sides = [...String(bundle['text/html']).matchAll(/<th style="text-align:(\w+)"/g)].map(
       ([, side]) => side,
     );
-    expect(sides).toEqual(['left', 'right', 'right', 'left', 'left']);
+    expect(sides).toEqual(['left', 'right', 'right', 'left', 'left', 'right']);
   });
 
   test('tables without rows say so', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   bitStrip,
+  lines,
   lossBars,
   lossCurve,
   packetLanes,
@@ -64,6 +65,12 @@ describe('figures are plain plotly JSON', () => {
       [480, 0.5],
     ]);
     expect((figure.data[1].z as number[][])[0][479]).toBe(0.25);
+  });
+  it('curves: sources that are known have their colours, others the next of the palette', () => {
+    const curve = { x: [1], y: [1] };
+    const { data } = lines({ mine: curve, 'byte marginals': curve, reference: curve, other: curve }, { title: 't', xAxis: 'x', yAxis: 'y' }); // prettier-ignore
+    const colours = data.map((trace) => (trace.line as { color: string }).color);
+    expect(colours).toEqual(['#0072b2', '#e69f00', '#4d4d4d', '#cc79a7']);
   });
   it('names and colours of sources', () => {
     expect(sourceStyle('synthetic')).toEqual({ title: 'generated', color: '#0072b2' });
