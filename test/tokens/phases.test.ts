@@ -49,7 +49,6 @@ describe('phases of a flow', () => {
 
 describe.each([
   ['compact-rel', true],
-  ['compact-rel', false],
   ['compact', false],
   ['paper-94', true],
 ])('pieces of one phase: %s, time tokens %s', async (layout, timeTokens) => {
@@ -100,7 +99,7 @@ describe.each([
       });
       let openings = 0;
       let insides = 0;
-      for (let i = 0; i < 6; i++) {
+      for (let i = 0; i < 3; i++) {
         const { tokens, targets, mask, starts } = plan.at(i);
         for (let at = 0; at < tokens.length; at++) {
           if (starts[at] === 0 || tokens[at] === PADDING) continue;
@@ -126,8 +125,8 @@ describe.each([
           expect(first + 1).toBe(phaseStart(ids, phase));
         }
       }
-      expect(openings).toBeGreaterThan(3);
-      if (phase !== 'handshake') expect(insides).toBeGreaterThan(3);
+      expect(openings).toBeGreaterThan(1);
+      if (phase !== 'handshake') expect(insides).toBeGreaterThan(1);
     },
   );
 

@@ -26,7 +26,7 @@ import { eightSessions } from '../tokens/sessions';
 import { temporaryFolder, TOY_CONFIG } from './toy';
 
 const { model: _model, ...SETTINGS } = TOY_CONFIG;
-const PACKED = { ...SETTINGS, contextLen: 200, chunkLen: 200, batchSize: 2, evalEvery: 8, evalTokens: null };
+const PACKED = { ...SETTINGS, contextLen: 160, chunkLen: 160, batchSize: 2, evalEvery: 6, evalTokens: null };
 
 let engine: Engine;
 let data: string;
@@ -37,13 +37,13 @@ beforeAll(async () => {
   data = (await flowDataset({ timeTokens: true, validationShare: 0.2 })).dir;
   base = join(temporaryFolder(), 'base');
   const model = { ...TOY_CONFIG.model, label_every_packet: true };
-  await fit({ run: base, data, engine, config: { ...PACKED, mode: 'packed', model, steps: 8 } });
+  await fit({ run: base, data, engine, config: { ...PACKED, mode: 'packed', model, steps: 4, evalEvery: 0 } });
   for (const phase of PHASES)
     await fit({
       run: join(tuned, phase),
       data,
       engine,
-      config: { ...PACKED, init: base, phase, steps: 8, lr: 1e-2, warmupSteps: 0 },
+      config: { ...PACKED, init: base, phase, steps: 6, lr: 1e-2, warmupSteps: 0 },
     });
 });
 
