@@ -115,7 +115,8 @@ function rowsOf(tokens: readonly ExplainedToken[]): Row[] {
           `font-size="${t.verdict === 'broken' ? 9.5 : 10.5}" ${t.verdict === 'law' ? 'opacity=".6"' : 'font-weight="600"'}`,
         ),
     },
-    ...layerRows('Delta', COLORS.blue, ({ delta }) => delta),
+    // Steps are hundredths: in thousandths they fit the columns.
+    ...layerRows('1000 Delta', COLORS.blue, ({ delta }) => 1000 * delta),
     ...layerRows('|h|', COLORS.green, ({ stateNorm }) => stateNorm),
   ];
 }

@@ -76,9 +76,9 @@ describe('explainFigure', () => {
     ];
     expect(texts).toEqual(expect.arrayContaining(names));
     for (const layer of [0, 1])
-      expect(texts).toEqual(expect.arrayContaining([`Delta, layer ${layer}`, `|h|, layer ${layer}`]));
-    // Delta of layer 1: 0.02, 0.04, 0.06; the norm of h in either layer: 1, 2, 3.
-    expect(texts.filter((text) => ['0.02', '0.04', '0.06'].includes(text))).toHaveLength(4);
+      expect(texts).toEqual(expect.arrayContaining([`1000 Delta, layer ${layer}`, `|h|, layer ${layer}`]));
+    // Delta of layer 1: 0.02, 0.04, 0.06, the middle one of layer 0 0.02; the norm of h in either layer: 1, 2, 3.
+    expect(texts.filter((text) => ['20', '40', '60'].includes(text))).toHaveLength(4);
     expect(texts.filter((text) => text === 'free')).toHaveLength(3);
     // Only the token that was expected otherwise is framed.
     expect(svg.match(/stroke-width="1.5"/g)).toHaveLength(1);
@@ -92,8 +92,8 @@ describe('explainFigure', () => {
     );
     expect(three - 44).toBe(3 * (one - 44));
     const deep = explainFigure(explanation([token(0, 'head', 24)]));
-    expect(textsOf(deep)).toEqual(expect.arrayContaining(['Delta, layer 0', 'Delta, layer 23']));
-    expect(textsOf(deep)).not.toContain('Delta, layer 11');
+    expect(textsOf(deep)).toEqual(expect.arrayContaining(['1000 Delta, layer 0', '1000 Delta, layer 23']));
+    expect(textsOf(deep)).not.toContain('1000 Delta, layer 11');
     expect(svg).not.toContain('a <guess>');
     // Nothing is drawn beyond the picture.
     for (const [, x] of svg.matchAll(/ x="([\d.]+)"/g)) expect(Number(x)).toBeLessThan(900);
