@@ -160,22 +160,21 @@ async function drive(browser, jupyter, adapter, path) {
 async function watch(page, adapter, report, picture, ending) {
   const states = new Set();
   const endless = new Set();
+  const show = async (what) => {
+    await page.value(`[...document.querySelectorAll('progress')].at(-1).scrollIntoView()`).catch(() => {});
+    await sleep(400);
+    await page.screenshot(picture(what));
+  };
   let interrupted = false;
   const started = Date.now();
   for (;;) {
     const now = await page.value(adapter.state);
     if (now.live) {
       states.add(now.live);
-      if (states.size === 3) {
-        await page
-          .value(`[...document.querySelectorAll('progress')].at(-1).scrollIntoView()`)
-          .catch(() => {});
-        await sleep(400);
-        await page.screenshot(picture('training'));
-      }
+      if (states.size === 3) await show('training');
       if (ending?.live.test(now.live)) endless.add(now.live);
       if (!interrupted && endless.size >= (ending?.states ?? Infinity)) {
-        await page.screenshot(picture('endless'));
+        await show('endless');
         await page.value(adapter.interrupt);
         interrupted = true;
         report.interruptedAfterSeconds = Math.round((Date.now() - started) / 1000);

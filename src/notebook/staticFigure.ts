@@ -65,9 +65,13 @@ export function staticSvg(
     const middle = (area.top + area.bottom) / 2;
     const names = [
       svgText(WIDTH / 2, last ? height - 24 : area.bottom + 30, below, 'middle'),
-      turned
-        ? ''
-        : `<g transform="rotate(-90 14 ${middle})">${svgText(14, middle, titleOf(vertical.title), 'middle')}</g>`,
+      svgText(
+        14,
+        middle,
+        turned ? '' : titleOf(vertical.title),
+        'middle',
+        `transform="rotate(-90 14 ${middle})"`,
+      ),
     ].join('');
     const fromTop = vertical.autorange === 'reversed';
     const heat = own.find((trace) => trace.type === 'heatmap' && trace.z);

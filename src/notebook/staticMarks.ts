@@ -82,6 +82,8 @@ export function barMarks(
 ): string {
   const thick = Math.max(1, group / count);
   const start = (k: number): number => across.at(s.x[k]) - group / 2 + index * thick;
+  // Numbers that are wider than their bars would run into each other: they stand.
+  const standing = !lying && (s.texts ?? []).some((text) => 6 * text.length > thick + 8);
   const bars = s.x.map((_, k) => {
     const below = s.base?.[k];
     const tip = along.at((below ?? 0) + s.y[k]);
@@ -93,12 +95,19 @@ export function barMarks(
       : [start(k), low, thick, high - low];
     const fill = svgColour('fill', s.colours?.[k] ?? s.colour);
     const text = s.texts?.[k] ?? '';
-    return (
-      `<rect x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" ${fill}/>` +
-      (lying ? svgText(high + 4, y + thick / 2 + 4, text) : svgText(x + thick / 2, low - 4, text, 'middle'))
-    );
+    const label = standing
+      ? upright(x + thick / 2 + 4, low - 4, text)
+      : lying
+        ? svgText(high + 4, y + thick / 2 + 4, text)
+        : svgText(x + thick / 2, low - 4, text, 'middle');
+    return `<rect x="${px(x)}" y="${px(y)}" width="${px(width)}" height="${px(height)}" ${fill}/>${label}`;
   });
   return bars.join('') + (lying ? '' : errorMarks(s, (k) => start(k) + thick / 2, along));
+}
+
+/** Text that reads upwards from a place. */
+function upright(x: number, y: number, text: string): string {
+  return svgText(x, y, text, 'start', `transform="rotate(-90 ${px(x)} ${px(y)})"`);
 }
 
 /** Cells from pale (lowest) to dark (highest), or undefined without numbers. Plotly's first row is the lowest. */

@@ -104,7 +104,7 @@ class PacketStream {
     const stopped = interrupted ? ', interrupted: what was drawn is kept' : '';
     const tried = rate === undefined ? '' : `, ${(100 * rate).toFixed(1)} % decoded at first try`;
     const seconds = formatDuration((Date.now() - this.started) / 1000);
-    const text = `${packets.toLocaleString('en')} packets in ${traces.length} traces, ${seconds}${tried}${stopped}`;
+    const text = `${packets.toLocaleString('en')} packets in ${traces.length === 1 ? 'one trace' : `${traces.length} traces`}, ${seconds}${tried}${stopped}`;
     if (this.terminal) this.terminal.finish(text);
     else this.draw(text, true);
   }

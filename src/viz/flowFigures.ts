@@ -202,12 +202,16 @@ export function cumulative(values: readonly number[]): { x: number[]; y: number[
   return { x: points.map(([x]) => x), y: points.map(([, y]) => Number(y.toFixed(5))) };
 }
 
+/** More bars than this have no room for numbers that lie. */
+const CROWD = 18;
+
 /** Bars beside each other: one group for each category, one bar in it for each series. */
 export function groupedBars(
   categories: readonly string[],
   series: Readonly<Record<string, readonly number[]>>,
   options: { title: string; axis: string; log?: boolean },
 ): FigureSpec {
+  const crowded = categories.length * Object.keys(series).length > CROWD;
   return {
     data: Object.entries(series).map(([name, values], i) => ({
       type: 'bar',
@@ -217,6 +221,8 @@ export function groupedBars(
       marker: { color: SERIES_COLORS[i] ?? COLORS.grey },
       text: values.map((v) => (v === 0 ? '0' : v >= 100 ? v.toFixed(0) : v.toPrecision(2))),
       textposition: 'outside',
+      // Left alone, plotly makes letters as small as thin bars ask for.
+      ...(crowded && { textangle: -90, constraintext: 'none', textfont: { size: 11 } }),
       cliponaxis: false,
       hovertemplate: `${name}, %{x}: %{y:.2f}<extra></extra>`,
     })),

@@ -89,6 +89,22 @@ describe('static pictures have the axes and marks that plotly draws', () => {
     expect(cut).toMatch(/<svg x="64" y="31" [^>]*overflow="hidden"><polyline/);
   });
 
+  test('numbers that are wider than their bars stand upright', () => {
+    const bars = (count: number) =>
+      staticSvg({
+        data: [
+          {
+            type: 'bar',
+            x: Array.from({ length: count }, (_, i) => `c${i}`),
+            y: Array.from({ length: count }, () => 1),
+            text: Array.from({ length: count }, () => '0.0123'),
+          },
+        ],
+      })!;
+    expect(bars(8)).not.toContain('rotate(-90 ');
+    expect(bars(30).match(/rotate\(-90 [\d. ]+\)">0\.0123</g)).toHaveLength(30);
+  });
+
   test('texts and lines of the layout stand at their values; steps have corners', () => {
     const svg = staticSvg({
       data: [{ type: 'scatter', x: [0, 10], y: [0, 4], line: { shape: 'hv' } }],

@@ -190,7 +190,7 @@ describe('streamPackets', () => {
     expect(seen).toEqual([true, true, true, ...new Array<boolean>(6).fill(false)]);
     expect(traces[0].report.packets).toBe(6);
     expect(html().match(/>prompt</g)).toHaveLength(3);
-    expect(html()).toMatch(/6 packets in 1 traces, .* % decoded at first try/);
+    expect(html()).toMatch(/6 packets in one trace, .* % decoded at first try/);
   });
 
   test('stopped in between: what was drawn is kept', async () => {
