@@ -171,7 +171,8 @@ export function polePlot(
           y: Array.from({ length: 121 }, (_, i) => Math.sin((Math.PI * i) / 60)),
           name: 'neither grows nor fades',
         };
-  const symbols = ['circle', 'x', 'diamond', 'cross', 'square', 'triangle-up'];
+  // Open ones last, so that equal poles are seen below them.
+  const symbols = ['circle', 'x', 'diamond', 'circle-open', 'square-open', 'diamond-open'];
   return {
     data: [
       {
@@ -189,7 +190,7 @@ export function polePlot(
         y: poles.map(({ im }) => im),
         marker: {
           color: SERIES_COLORS[i % SERIES_COLORS.length],
-          size: 7,
+          size: symbols[i % symbols.length].endsWith('open') ? 13 : 7,
           symbol: symbols[i % symbols.length],
         },
         hovertemplate: `${name}: %{x:.3f} + %{y:.3f} i<extra></extra>`,
