@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { modelFolder } from '../generate';
+import { modelFolder, phasesBelow } from '../generate';
 import { NetssmError } from '../util';
 import { dataFingerprint, dataFolder, defaultData } from './data';
 import type { Experiment, ExperimentOptions, RunConfig } from './experiment';
@@ -87,9 +87,14 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? 'list' : typeof value;
 }
 
-/** A hash of a model folder's weights. @throws NetssmError `model_missing`. */
+/** A hash of a model folder's weights; of models by phase, of all three. @throws NetssmError `model_missing`. */
 export function modelFingerprint(model: string): string {
   const dir = modelFolder(model);
+  const phases = phasesBelow(dir);
+  if (phases) {
+    const all = Object.values(phases).map(modelFingerprint).join();
+    return createHash('sha256').update(all).digest('hex').slice(0, 16);
+  }
   const weights = join(dir, 'model.safetensors');
   if (!existsSync(weights)) {
     throw new NetssmError('model_missing', `there is no model in ${dir}`, {

@@ -1,7 +1,7 @@
 import { framesOfTrace, type Trace } from '../evaluate';
 import type { Frame } from '../capture';
-import type { LoadedModel } from '../generate';
-import { SequenceEncoder } from '../tokens';
+import { isPhased, PhaseTurns, type LoadedModel } from '../generate';
+import { PKT, SequenceEncoder } from '../tokens';
 
 /** Loss of a model packet by packet. */
 export interface PacketLosses {
@@ -24,15 +24,19 @@ export function packetLosses(
   const state = stepper.newState();
   const logits = new Float32Array(model.logitsLength);
   const losses: PacketLosses = { nats: [], tokens: [], refused: 0 };
+  const turns = isPhased(stepper) ? new PhaseTurns(stepper) : undefined;
   let read = 0;
-  const take = (): { nats: number; tokens: number } => {
+  let open: Frame | undefined;
+  const take = (frame?: Frame): { nats: number; tokens: number } => {
     const ids = encoder.buffer.view();
     let nats = 0;
     for (const id of ids) {
       // Nothing predicts the label.
       if (read++ > 0) nats += negativeLogProbability(logits, id);
+      turns?.read(state, id, logits, id === PKT ? (layout.endOfText ? frame : open) : undefined);
       stepper.step(state, id, logits);
     }
+    open = frame;
     const tokens = ids.length;
     encoder.buffer.length = 0;
     return { nats, tokens };
@@ -44,7 +48,7 @@ export function packetLosses(
       losses.refused++;
       continue;
     }
-    const { nats, tokens } = take();
+    const { nats, tokens } = take(frame);
     losses.nats.push(nats);
     losses.tokens.push(tokens);
   }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MambaConfig, Weights } from '../model';
-import { getLayout, loadTiming, loadVocabulary } from '../tokens';
-import type { ChecksumOption, Layout, Timing, Vocabulary } from '../tokens';
+import { getLayout, loadTiming, loadVocabulary, PHASES } from '../tokens';
+import type { ChecksumOption, Layout, Phase, Timing, Vocabulary } from '../tokens';
 import { formatNumber, inspectable, NetssmError, projectRoot, readJson } from '../util';
 import { packStepper } from './nativeStepper';
 import type { WeightFormat } from './nativeStepper';
@@ -53,6 +53,14 @@ export const SHIPPED_MODELS = ['demo', 'testbed'] as const;
 /** Where the model that the demo shows is. */
 export const DEMO_MODEL_DIR = join(projectRoot, 'data', 'models', 'demo');
 
+/** The models in a folder of models by phase; undefined where it is another folder. */
+export function phasesBelow(dir: string): Record<Phase, string> | undefined {
+  const folders = PHASES.map((phase) => [phase, join(dir, phase)] as const);
+  if (existsSync(join(dir, 'config.json')) || !folders.every(([, each]) => existsSync(each)))
+    return undefined;
+  return Object.fromEntries(folders) as Record<Phase, string>;
+}
+
 /** The folder of a shipped model, or the path itself; a folder of the same name where the program runs goes first. */
 export function modelFolder(nameOrDir: string): string {
   const shipped = SHIPPED_MODELS.some((name) => name === nameOrDir) && !existsSync(nameOrDir);
@@ -61,7 +69,8 @@ export function modelFolder(nameOrDir: string): string {
 
 /**
  * Opens a model folder or a run folder (config.json, model.safetensors, tokenizer.json, netssm.json, timing.json);
- * `demo` and `testbed` ship with the package.
+ * `demo` and `testbed` ship with the package. A folder with the subfolders `handshake`, `data` and `teardown` holds models
+ * that take turns: see `loadPhaseModels`.
  *
  * @throws NetssmError `model_missing`, `model_incomplete` naming the files, `vocab_mismatch`, and what the files' own
  *   readers throw (`config_invalid`, `safetensors_invalid`, `weights_mismatch`, `tokenizer_unusable` ...);
@@ -77,6 +86,11 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
           : MODEL_HINT,
       exitCode: 2,
     });
+  }
+  const phases = phasesBelow(dir);
+  if (phases) {
+    const { loadPhaseModels } = await import('./phaseModels.js');
+    return { ...(await loadPhaseModels(phases, options)), name: nameOrDir, dir };
   }
   const needed = ['config.json', 'model.safetensors', 'tokenizer.json', 'netssm.json'];
   const missing = needed.filter((name) => !existsSync(join(dir, name)));

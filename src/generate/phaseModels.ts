@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PHASES, type Phase } from '../tokens';
 import { NetssmError } from '../util';
-import { loadModel, type LoadedModel, type LoadOptions } from './model';
+import { loadModel, phasesBelow, type LoadedModel, type LoadOptions } from './model';
 import { PhaseStepper } from './phaseStepper';
 
 /** A model folder for each phase. */
@@ -20,9 +20,12 @@ export function parsePhaseFolders(text: string): PhaseFolders {
       exitCode: 2,
     });
   if (!text.includes('=')) {
+    const below = phasesBelow(text);
+    if (below) return below;
     const missing = PHASES.filter((phase) => !existsSync(join(text, phase)));
-    if (missing.length > 0) throw invalid(`${text} has no subfolder ${missing.join(', ')}`);
-    return Object.fromEntries(PHASES.map((phase) => [phase, join(text, phase)])) as Record<Phase, string>;
+    throw invalid(
+      missing.length > 0 ? `${text} has no subfolder ${missing.join(', ')}` : `${text} is a model`,
+    );
   }
   const folders: Partial<Record<Phase, string>> = {};
   for (const part of text.split(',')) {

@@ -1,5 +1,4 @@
 import { PhaseTracker, PHASES, type DecodedPacket, type Phase } from '../tokens';
-import type { Prompt } from './prompt';
 import type { Stepper } from './stepper';
 
 /** Whose turn it is, and what that model remembers. */
@@ -57,6 +56,9 @@ export class PhaseStepper implements Stepper<PhaseState> {
   }
 }
 
+/** What tells a packet's part in its flow. */
+export type PhasePacket = Pick<DecodedPacket, 'data' | 'linkType'>;
+
 /** Whether a stepper is one of models by phase. */
 export function isPhased(stepper: unknown): stepper is PhaseStepper {
   return stepper instanceof PhaseStepper;
@@ -70,9 +72,12 @@ export class PhaseTurns {
 
   constructor(
     private readonly stepper: PhaseStepper,
-    { tokens, frames }: Pick<Prompt, 'tokens' | 'frames'>,
+    { tokens, frames }: { tokens: ArrayLike<number>; frames: Iterable<PhasePacket> } = {
+      tokens: [],
+      frames: [],
+    },
   ) {
-    this.tokens = [...tokens];
+    this.tokens = Array.from(tokens);
     this.kept = this.tokens.length;
     for (const frame of frames) this.tracker.add(frame);
   }
@@ -80,7 +85,7 @@ export class PhaseTurns {
   /**
    * A token is about to be read; `packet` where it closes one. Where that ends a phase, the next model reads all before it.
    */
-  read(state: unknown, token: number, logits: Float32Array, packet: DecodedPacket | undefined): void {
+  read(state: unknown, token: number, logits: Float32Array, packet: PhasePacket | undefined): void {
     if (packet) {
       const { phase } = this.tracker;
       this.tracker.add(packet);

@@ -13,6 +13,7 @@ import {
   type Phase,
 } from '../../src/tokens';
 import { evaluateLoss, fit, phaseWindow, readCard, validateTrainConfig } from '../../src/train';
+import { packetLosses } from '../../src/experiments';
 import { tokenFieldsOf } from '../../src/viz';
 import {
   generateTraces,
@@ -37,7 +38,12 @@ beforeAll(async () => {
   data = (await flowDataset({ timeTokens: true, validationShare: 0.2 })).dir;
   base = join(temporaryFolder(), 'base');
   const model = { ...TOY_CONFIG.model, label_every_packet: true };
-  await fit({ run: base, data, engine, config: { ...PACKED, mode: 'packed', model, steps: 4, evalEvery: 0 } });
+  await fit({
+    run: base,
+    data,
+    engine,
+    config: { ...PACKED, mode: 'packed', model, steps: 4, evalEvery: 0 },
+  });
   for (const phase of PHASES)
     await fit({
       run: join(tuned, phase),
@@ -126,7 +132,22 @@ describe('models by phase', () => {
       expect(drawn).toEqual(expected);
     }
     expect(vocabulary.times).toEqual(loadVocabulary(join(base, 'tokenizer.json')).times);
+    const folder = await loadModel(tuned, { engine: 'loops' });
+    expect([folder.name, folder.card.phases]).toEqual([tuned, folders()]);
     expect(model.name).toBe(PHASES.map((phase) => `${phase}=${join(tuned, phase)}`).join(','));
+  });
+
+  it('packet by packet, the loss of a flow is that of the model whose turn it is', async () => {
+    const frames = tcpFlow(41000, 4);
+    const losses = async (dir: string) =>
+      packetLosses(await loadModel(dir, { engine: 'loops' }), 'web', frames).nats;
+    const three = await losses(tuned);
+    for (const phase of PHASES) {
+      const alone = await losses(join(tuned, phase));
+      frames.forEach((_, i) => {
+        if (phaseAfter(frames.slice(0, i)) === phase) expect(three[i]).toBe(alone[i]);
+      });
+    }
   });
 
   it('must be of one kind, and for the phases they were trained for', async () => {
