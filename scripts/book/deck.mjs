@@ -57,13 +57,24 @@ export function slidesOf(cells, render) {
       }
       current().notes.push(...notes);
     } else if (cell.cell_type === 'code') {
-      const { code, output } = render.cell(cell);
-      if (!code && !output) continue;
+      const { code, outputs } = render.cell(cell);
+      if (!code && outputs.length === 0) continue;
       const goesOn = type === 'fragment' || type === '-';
-      const full = slides.length > 0 && current().shown.length > 0 && isFull(current(), output);
+      const full = slides.length > 0 && current().shown.length > 0 && isFull(current(), outputs[0] ?? '');
       if (type === 'slide' || type === 'subslide' || (full && !goesOn)) begin(false);
-      const folded = code.replace('<details class="cell" open>', '<details class="cell">');
-      current().shown.push({ code: folded, output });
+      const step = {
+        code: code.replace('<details class="cell" open>', '<details class="cell">'),
+        output: '',
+      };
+      current().shown.push(step);
+      let last = step;
+      for (const output of outputs) {
+        if (!goesOn && last.output !== '' && isFull(current(), output)) {
+          last = { code: '', output: '' };
+          begin(false).shown.push(last);
+        }
+        last.output += output;
+      }
     }
   }
   return slides;
@@ -140,7 +151,8 @@ ${plotly}</body>
 function slide({ heading, title, text, shown, notes }, i) {
   const above = heading ? '' : `<p class="section">${title}</p>`;
   const steps = shown.map(
-    ({ code, output }) => `${code}${output ? `<div class="step">${output}</div>` : ''}`,
+    ({ code, output }) =>
+      `${code}${output ? `<div class="step"><div class="output">${output}</div></div>` : ''}`,
   );
   const [words, pictures] = [text.join('\n'), steps.join('\n')];
   const parts = [

@@ -129,7 +129,7 @@ export function highlight(text) {
   return html + escape(text.slice(at));
 }
 
-/** A code cell and its outputs: `{ code, output }`, either may be empty. */
+/** A code cell and its outputs: `{ code, outputs, output }`, all of them also as one; any may be empty. */
 function cell(each) {
   const text = sourceOf(each);
   const lines = text.split('\n').length;
@@ -138,8 +138,12 @@ function cell(each) {
     text.trim() === ''
       ? ''
       : `<details class="cell" open><summary><span>${lines} line${lines === 1 ? '' : 's'} of code</span> <code>${escape(first)}</code></summary><pre class="source"><code>${highlight(text)}</code></pre></details>`;
-  const output = (each.outputs ?? []).map(showOutput).filter(Boolean).join('\n');
-  return { code, output: output && `<div class="output">${output}</div>` };
+  const outputs = (each.outputs ?? []).map(showOutput).filter(Boolean);
+  return {
+    code,
+    outputs,
+    output: outputs.length > 0 ? `<div class="output">${outputs.join('\n')}</div>` : '',
+  };
 }
 
 // eslint-disable-next-line no-control-regex

@@ -91,6 +91,16 @@ describe.skipIf(!installed)('slides (needs marked and temml)', () => {
       tall('<p>✔ ok</p>'),
     ]);
     expect(slides.map(({ shown }) => shown.length)).toEqual([1, 3]);
+    const two = {
+      ...tall(''),
+      outputs: [...tall('<svg>1</svg>').outputs!, ...tall('<svg>2</svg>').outputs!],
+    };
+    const apart = slidesOf([text('## A'), two]);
+    expect(apart.map(({ shown }) => shown.map(({ output }) => /<svg>\d/.exec(output)?.[0]))).toEqual([
+      ['<svg>1'],
+      ['<svg>2'],
+    ]);
+    expect(apart[1].shown[0].code).toBe('');
   });
 
   test('slide types of Jupyter, and the tags of stripped notebooks', () => {
