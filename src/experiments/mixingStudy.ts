@@ -1,7 +1,7 @@
 import { framesOfTrace, traceOfFrames, type Trace, type UtilityTask } from '../evaluate';
 import { generateTraces, type LoadedModel } from '../generate';
 import { NetssmError, Rng, type OnProgress } from '../util';
-import type { Json, ResultFigure, ResultTable } from './experiment';
+import type { ResultFigure, ResultTable } from './experiment';
 import { MODEL_SOURCE } from './generated';
 import { mixingJob, type MixingRequest, type MixingResult, type MixingSide } from './mixingJob';
 import { RIVALS, rivalSide } from './rivals';
@@ -82,7 +82,8 @@ export interface MixingStudy {
   tables: ResultTable[];
   /** `fig2-packet`, `appFig1-packet` ... */
   figures: ResultFigure[];
-  details: { [key: string]: Json };
+  /** Of the first seed's forests at the ends of the scale: `packet, app, real, rate 0` ... */
+  confusion: Record<string, { classes: string[]; counts: number[][] }>;
 }
 
 /** Trains and tests everything once for each seed; see {@link mixingJob}. */
@@ -114,6 +115,6 @@ export async function mixingStudy(request: MixingStudyRequest): Promise<MixingSt
     results,
     tables: mixingTables(results, MODEL_SOURCE),
     figures: mixingFigures(results, MODEL_SOURCE),
-    details: mixingDetails(results),
+    confusion: mixingDetails(results).confusion as MixingStudy['confusion'],
   };
 }

@@ -44,13 +44,15 @@ export function commandFor(item: PaperItem): string | null {
  */
 export function readKeptRuns(folders: readonly string[] = [], results = RESULTS_DIR): ReproducedRun[] {
   const kept = statSync(results, { throwIfNoEntry: false })?.isDirectory()
-    ? readdirSync(results).map((name) => join(results, name))
+    ? readdirSync(results)
+        .sort()
+        .map((name) => join(results, name))
     : [];
   const rank = ({ config }: ReproducedRun): number =>
     (config.fast ? 2 : 0) + (config.data === 'testbed' ? 0 : 1);
-  const when = ({ env }: ReproducedRun): string => env?.started ?? '';
+  const when = ({ env }: ReproducedRun): number => (env ? Date.parse(env.started) : 0);
   const sorted = (runs: ReproducedRun[]): ReproducedRun[] =>
-    runs.sort((a, b) => rank(a) - rank(b) || (when(a) < when(b) ? 1 : -1));
+    runs.sort((a, b) => rank(a) - rank(b) || when(b) - when(a));
   // Runs that were named go before those that happen to be kept.
   const named = folders.map((folder) => (existsSync(folder) ? folder : join(projectRoot, folder)));
   return [named, kept].flatMap((list) => sorted(readReproducedRuns(list)));

@@ -1,4 +1,5 @@
-import { COLORS, layout, type FigureSpec } from './theme';
+import { px, svgColour, svgPage, svgText } from './svgTheme';
+import { COLORS } from './theme';
 
 /** Counts of one confusion matrix: rows are what items are, columns what they are taken for. */
 export interface ConfusionCounts {
@@ -6,71 +7,57 @@ export interface ConfusionCounts {
   counts: readonly (readonly number[])[];
 }
 
-/** Confusion matrices side by side, each row in percent of its items. */
+const CELL = 30;
+const [LEFT, TOP, GAP, BELOW] = [92, 66, 30, 74];
+
+/** Confusion matrices side by side as SVG, each row in percent of its items. */
 export function confusionFigure(
   matrices: Readonly<Record<string, ConfusionCounts>>,
-  title = 'What is taken for what, % of the items of each class',
-): FigureSpec {
+  options: { title?: string; standalone?: boolean } = {},
+): string {
+  const { title = 'What is taken for what, % of the items of each class', standalone } = options;
   const entries = Object.entries(matrices);
-  const part = 1 / entries.length;
-  const data = entries.map(([name, { classes, counts }], i) => ({
-    type: 'heatmap',
-    name,
-    x: classes,
-    y: classes,
-    z: counts.map((row) => {
-      const all = row.reduce((a, b) => a + b, 0);
-      return row.map((n) => (all === 0 ? 0 : Math.round((1000 * n) / all) / 10));
-    }),
-    zmin: 0,
-    zmax: 100,
-    xaxis: i === 0 ? 'x' : `x${i + 1}`,
-    yaxis: i === 0 ? 'y' : `y${i + 1}`,
-    colorscale: [
-      [0, '#ffffff'],
-      [1, COLORS.blue],
-    ],
-    showscale: false,
-    texttemplate: '%{z:.0f}',
-    textfont: { size: 11 },
-    hovertemplate: `${name}<br>%{y} taken for %{x}: %{z:.1f} %<extra></extra>`,
-  }));
-  const axes = Object.fromEntries(
-    entries.flatMap(([, { classes }], i) => {
-      const suffix = i === 0 ? '' : String(i + 1);
-      const domain = [i * part + (i > 0 ? 0.03 : 0), (i + 1) * part - (i < entries.length - 1 ? 0.03 : 0)];
-      return [
-        [`xaxis${suffix}`, { domain, anchor: `y${suffix}`, showgrid: false, tickangle: -35, side: 'bottom' }],
-        [
-          `yaxis${suffix}`,
-          {
-            anchor: `x${suffix}`,
-            autorange: 'reversed',
-            showgrid: false,
-            showticklabels: i === 0,
-            tickvals: [...classes],
-          },
-        ],
-      ];
-    }),
+  const sizes = entries.map(([, { classes }]) => CELL * classes.length);
+  const lefts = sizes.map((_, i) => LEFT + sizes.slice(0, i).reduce((sum, size) => sum + size + GAP, 0));
+  const width = Math.max(480, LEFT + sizes.reduce((sum, size) => sum + size + GAP, 0));
+  const height = TOP + Math.max(0, ...sizes) + BELOW;
+  const bodies = entries.map(([name, matrix], i) => matrixMarks(name, matrix, lefts[i], i === 0));
+  return svgPage(
+    { width, height, label: title, standalone },
+    svgText(12, 22, title, 'start', 'font-size="15" font-weight="600"') + bodies.join(''),
   );
-  return {
-    data,
-    layout: layout(title, {
-      height: 150 + 30 * Math.max(...entries.map(([, { classes }]) => classes.length)),
-      margin: { l: 90, r: 20, t: 84, b: 76 },
-      showlegend: false,
-      ...axes,
-      annotations: entries.map(([name], i) => ({
-        text: name,
-        xref: 'paper',
-        yref: 'paper',
-        x: i * part + (i > 0 ? 0.03 : 0),
-        y: 1.02,
-        xanchor: 'left',
-        yanchor: 'bottom',
-        showarrow: false,
-      })),
-    }),
-  };
+}
+
+function matrixMarks(
+  name: string,
+  { classes, counts }: ConfusionCounts,
+  left: number,
+  named: boolean,
+): string {
+  const bottom = TOP + CELL * classes.length;
+  const cells = counts.flatMap((row, i) => {
+    const all = row.reduce((a, b) => a + b, 0);
+    return row.map((count, k) => {
+      const share = all === 0 ? 0 : count / all;
+      const [x, y] = [left + CELL * k, TOP + CELL * i];
+      const box = `<rect x="${px(x)}" y="${px(y)}" width="${CELL - 1}" height="${CELL - 1}" ${svgColour('fill', COLORS.sky)} fill-opacity="${(0.06 + 0.94 * share).toFixed(3)}"/>`;
+      const text = String(Math.round(100 * share));
+      // Letters on a full cell are dark on light and dark pages alike: sky is light on both.
+      const look = `font-size="11"${share > 0.45 ? ' style="fill:#111"' : ''}`;
+      return box + svgText(x + CELL / 2 - 0.5, y + CELL / 2 + 4, text, 'middle', look);
+    });
+  });
+  const rows = named
+    ? classes.map((label, i) => svgText(left - 7, TOP + CELL * (i + 0.5) + 4, label, 'end'))
+    : [];
+  const columns = classes.map((label, k) => {
+    const [x, y] = [left + CELL * (k + 0.5) + 3, bottom + 12];
+    return `<g transform="rotate(-40 ${px(x)} ${px(y)})">${svgText(x, y, label, 'end')}</g>`;
+  });
+  return (
+    svgText(left, TOP - 10, name, 'start', 'font-weight="600"') +
+    cells.join('') +
+    rows.join('') +
+    columns.join('')
+  );
 }

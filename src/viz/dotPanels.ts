@@ -77,7 +77,9 @@ function panelMarks(
   area: Area,
 ): string {
   const values = panel.rows.flat().flatMap(({ value }) => value ?? []);
-  const [low, high] = panel.range ?? [Math.min(0, ...values), Math.max(...values, 1e-9)];
+  const most = Math.max(...values, 1e-9);
+  const least = Math.min(0, ...values);
+  const [low, high] = panel.range ?? [least * 1.04, most * 1.04];
   const toX = (value: number): number =>
     area.left + ((value - low) / (high - low)) * (area.right - area.left);
   const ticks = roundTicks(low, high, 4);
@@ -87,6 +89,7 @@ function panelMarks(
     ...ticks.map((v) => svgRule(toX(v), area.top, toX(v), area.bottom, 'grid')),
     ...ticks.map((v) => svgText(toX(v), area.bottom + 15, shortNumber(v), 'middle', 'font-size="10.5"')),
     svgRule(area.left, area.bottom, area.right, area.bottom, 'axis'),
+    low < 0 ? svgRule(toX(0), area.top, toX(0), area.bottom, 'axis') : '',
     svgText(middle, area.bottom + 32, panel.xAxis, 'middle', 'opacity=".8"'),
   ];
   const marks = panel.rows.flatMap((row, i) => {

@@ -103,8 +103,12 @@ function panelMarks(panel: Panel, area: Area): string {
   const yRange = panel.yRange ?? [Math.min(0, ...ys), 1.05 * Math.max(...ys) || 1];
   const toX = scale(xRange, [area.left, area.right], logX);
   const toY = scale(yRange, [area.bottom, area.top], false);
-  const xTicks = logX ? decades(xRange) : roundTicks(xRange[0], xRange[1], 5);
-  const yTicks = roundTicks(yRange[0], yRange[1], 4);
+  // Slices are numbered: there is nothing between two of them.
+  const whole = xs.every(Number.isInteger);
+  const xTicks = logX
+    ? decades(xRange)
+    : roundTicks(xRange[0], xRange[1], 5).filter((v) => !whole || Number.isInteger(v));
+  const yTicks = roundTicks(yRange[0], yRange[1], area.bottom - area.top > 110 ? 6 : 3);
   const grid = [
     ...yTicks.map((v) => svgRule(area.left, toY(v), area.right, toY(v), 'grid')),
     ...yTicks.map((v) => svgText(area.left - 5, toY(v) + 4, shortNumber(v), 'end', 'font-size="10.5"')),

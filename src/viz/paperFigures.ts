@@ -87,7 +87,9 @@ function mixingCurves(series: readonly ResultSeries[], suffix = ''): PanelCurve[
     .sort((a, b) => order(a) - order(b))
     .map(({ name, from, x, y, low, high }) => {
       const plain = name.endsWith(suffix) ? name.slice(0, name.length - suffix.length) : name;
-      return { name: titleOf(plain, from), x, y, low, high, ...lookOf(plain, from) };
+      // Bands of rivals would cover everything; the tables have their intervals.
+      const band = plain === OURS ? { low, high } : {};
+      return { name: titleOf(plain, from), x, y, ...band, ...lookOf(plain, from) };
     });
 }
 
@@ -171,13 +173,9 @@ const SIDE_LOOKS: Readonly<Record<string, SeriesLook>> = {
   generated: { color: COLORS.blue, width: 2, dash: '7 3' },
 };
 
-/** Appendix Figures 2 and 3: densities and distributions of segments, real and generated. */
-export function segmentsFigure(
-  figure: ResultFigure,
-  options: FigureOptions & { columns?: number; panels?: number } = {},
-): string {
-  const { columns = 2 } = options;
-  const names = [...new Set(figure.series.map(({ panel }) => panel))].slice(0, options.panels);
+/** Appendix Figure 2: densities and distributions of one pair's segments, real and generated. */
+export function segmentsFigure(figure: ResultFigure, options: FigureOptions = {}): string {
+  const names = [...new Set(figure.series.map(({ panel }) => panel))];
   const panels = names.map((name): Panel => {
     const own = figure.series.filter(({ panel }) => panel === name);
     const steps = own.some(
@@ -199,17 +197,48 @@ export function segmentsFigure(
   });
   return panelGrid(panels, {
     title: options.title ?? figure.title,
-    columns,
-    panelHeight: columns > 2 ? 165 : 195,
+    panelHeight: 195,
     standalone: options.standalone,
   });
 }
 
-/** `a: size, kB` as title and unit; logarithms have none. */
+/** `a: size, kB` as title and unit. */
 function splitUnit(name: string): [string, string] {
   const at = name.lastIndexOf(', ');
   const unit = at < 0 ? '' : name.slice(at + 2);
-  return unit === 'kB' || unit === 'bytes' ? [name.slice(0, at), unit] : [name, ''];
+  if (unit !== 'kB' && unit !== 'bytes') return [name, ''];
+  const title = name.slice(0, at);
+  return [title, title.includes('log of') ? `natural logarithm, ${unit}` : unit];
+}
+
+/** Columns of appendix Figure 3: as they are called in runs, and above the panels. */
+const DENSITY_COLUMNS = [
+  ['mean segment size per flow, kB', 'mean size per flow', 'kB'],
+  ['log of mean segment size per flow', 'its logarithm', 'ln bytes'],
+  ['segment size, kB', 'segment size', 'kB'],
+  ['log of segment size', 'its logarithm', 'ln bytes'],
+] as const;
+
+/** Appendix Figure 3: a row for each pair, from the lowest bitrate to the highest; two sizes and their logarithms. */
+export function densityGrid(figure: ResultFigure, options: FigureOptions = {}): string {
+  const rows = [...new Set(figure.series.map(({ panel }) => panel.slice(0, panel.lastIndexOf(': '))))];
+  const panels = rows.flatMap((row, i) =>
+    DENSITY_COLUMNS.map(([column, title, unit], k): Panel => ({
+      title: i === 0 ? title : '',
+      xAxis: unit,
+      yAxis: k === 0 ? row.replace(' kbit/s', ' kb/s') : '',
+      curves: figure.series
+        .filter(({ panel }) => panel === `${row}: ${column}`)
+        .map(({ name, x, y }) => ({ name, x, y, ...(SIDE_LOOKS[name] ?? { color: COLORS.grey }) })),
+      empty: 'too few',
+    })),
+  );
+  return panelGrid(panels, {
+    title: options.title ?? figure.title,
+    columns: DENSITY_COLUMNS.length,
+    panelHeight: 172,
+    standalone: options.standalone,
+  });
 }
 
 /** A distribution function rises at its values and is level between them. */

@@ -21,7 +21,7 @@ const LOWER: readonly Box[] = [
   { title: 'tokens', lines: ['drawn one by one', 'after a prompt'], color: COLORS.orange },
 ];
 const WIDTH = 760;
-const [BOX, HIGH, GAP] = [150, 66, 40];
+const [BOX, HIGH, GAP] = [141, 66, 52];
 const ARROWS = ['read', 'encode', 'train', '', 'judge', 'write', 'decode'];
 
 /** Captures to tokens to a model above; tokens to captures to numbers below. */
