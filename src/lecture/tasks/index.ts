@@ -1,5 +1,6 @@
 export * from './evaluateTask';
 export * from './exercises';
+export * from './practice';
 export * from './recall';
 export * from './task';
 export * from './trainTask';
