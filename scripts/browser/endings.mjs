@@ -23,9 +23,12 @@ keptTraces`,
     live: /until interrupted .*\d\/1,000,000/,
     states: 12,
     cells: [
-      `const endless = { ...config, steps: 1_000_000, evalEvery: 8, evalTokens: 2000, checkpointEvery: 100_000 };
+      `import { rmSync } from "node:fs";
+
+rmSync(join(work, "endless"), { recursive: true, force: true }); // of an earlier drive
+const endless = { ...config, steps: 1_000_000, evalEvery: 8, evalTokens: 2000, checkpointEvery: 100_000 };
 const kept = await loadOrTrain(join(work, "endless"), {
-  data, engine, config: endless, overwrite: true, title: "until interrupted",
+  data, engine, config: endless, title: "until interrupted",
 });
 kept`,
       `import { generateTraces } from "netssm/generate";
