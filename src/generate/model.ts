@@ -90,7 +90,7 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
   const phases = phasesBelow(dir);
   if (phases) {
     const { loadPhaseModels } = await import('./phaseModels.js');
-    return { ...(await loadPhaseModels(phases, options)), name: nameOrDir, dir };
+    return inspectable({ ...(await loadPhaseModels(phases, options)), name: nameOrDir, dir }, modelLine);
   }
   const needed = ['config.json', 'model.safetensors', 'tokenizer.json', 'netssm.json'];
   const missing = needed.filter((name) => !existsSync(join(dir, name)));
@@ -131,10 +131,14 @@ export async function loadModel(nameOrDir: string, options: LoadOptions = {}): P
   return inspectable(model, modelLine);
 }
 
-/** A model in consoles. */
-function modelLine({ name, labels, layout, card, files }: LoadedModel): string {
-  const sizes = files ? `, ${files.config.n_layer} layers of width ${files.config.d_model}` : '';
-  const loss = typeof card.heldOutLossNats === 'number' ? card.heldOutLossNats : undefined;
+/** A model in consoles, in a line. */
+export function modelLine({ name, labels, layout, card, files }: LoadedModel): string {
+  const sizes = card.phases
+    ? ', three models by phase'
+    : files
+      ? `, ${files.config.n_layer} layers of width ${files.config.d_model}`
+      : '';
+  const loss = typeof card.heldOutLossNats === 'number' && !card.phases ? card.heldOutLossNats : undefined;
   const held = loss === undefined ? '' : `, held-out loss ${formatNumber(loss, 3)} nats`;
   return `LoadedModel ${name}: ${layout.name}${sizes}, labels ${labels.join(', ')}${held}`;
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PHASES, type Phase } from '../tokens';
-import { NetssmError } from '../util';
-import { loadModel, phasesBelow, type LoadedModel, type LoadOptions } from './model';
+import { inspectable, NetssmError } from '../util';
+import { loadModel, modelLine, phasesBelow, type LoadedModel, type LoadOptions } from './model';
 import { PhaseStepper } from './phaseStepper';
 
 /** A model folder for each phase. */
@@ -77,12 +77,13 @@ export async function loadPhaseModels(
   const steppers = Object.fromEntries(PHASES.map((phase) => [phase, models[phase].stepper]));
   const name = PHASES.map((phase) => `${phase}=${folders[phase]}`).join(',');
   const { files: _files, ...rest } = data;
-  return {
+  const model: LoadedModel = {
     ...rest,
     name,
     card: { ...data.card, phase: undefined, phases: folders },
     stepper: new PhaseStepper(steppers as Record<Phase, LoadedModel['stepper']>) as LoadedModel['stepper'],
   };
+  return inspectable(model, modelLine);
 }
 
 /** In what two models cannot continue each other's sequences. */

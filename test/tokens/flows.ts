@@ -34,9 +34,12 @@ export function udpFlow(n: number, at = 0): Frame[] {
 }
 
 /** A data set of single flows of two labels: ten TCP flows that end in all ways, and two UDP flows, each. */
-export async function flowDataset(options: Partial<BuildOptions> = {}): Promise<TokenDataset> {
+export async function flowDataset(
+  options: Partial<BuildOptions> = {},
+  labels = ['mqtt', 'web'],
+): Promise<TokenDataset> {
   const dir = mkdtempSync(join(tmpdir(), 'netssm-flows-'));
-  for (const label of ['mqtt', 'web']) {
+  for (const label of labels) {
     mkdirSync(join(dir, 'captures', label), { recursive: true });
     for (let i = 0; i < 6; i++) {
       const flows = [

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadModelFiles, toParams } from '../../src/model';
 import { useEngine, type Engine } from '../../src/tensor';
 import {
   encodeSession,
+  loadTiming,
   loadVocabulary,
   openDataset,
   phaseAfter,
@@ -134,6 +136,9 @@ describe('models by phase', () => {
     expect(vocabulary.times).toEqual(loadVocabulary(join(base, 'tokenizer.json')).times);
     const folder = await loadModel(tuned, { engine: 'loops' });
     expect([folder.name, folder.card.phases]).toEqual([tuned, folders()]);
+    expect(inspect(folder)).toBe(
+      `LoadedModel ${tuned}: compact-rel, three models by phase, labels mqtt, web`,
+    );
     expect(model.name).toBe(PHASES.map((phase) => `${phase}=${join(tuned, phase)}`).join(','));
   });
 
@@ -221,5 +226,16 @@ describe('fine-tuning and time tokens', () => {
     );
     const resumed = await fit({ run: added, data, engine, resume: true, config: { steps: 2 } });
     expect(resumed.step).toBe(2);
+    // A label that comes later stands behind the time tokens; no id has moved.
+    const more = (await flowDataset({ timeTokens: true, validationShare: 0.2 }, ['dash', 'web'])).dir;
+    const late = run();
+    await fit({ run: late, data: more, engine, config: { ...config, init: added, lr: 1e-9 } });
+    const after = loadVocabulary(join(late, 'tokenizer.json'));
+    expect([after.labelId('web'), after.times!.first, after.labelId('dash'), after.size]).toEqual([
+      261, 262, 294, 295,
+    ]);
+    const [old, grown] = [added, late].map((dir) => loadModelFiles(dir).weights['backbone.embedding.weight']);
+    expect(grown.data.subarray(0, 294 * 16)).toBeWithin(old.data.subarray(0, 294 * 16), 1e-6);
+    expect(Object.keys(loadTiming(join(late, 'timing.json')).labels).sort()).toEqual(['dash', 'mqtt', 'web']);
   });
 });

@@ -29,7 +29,7 @@ export const registerTrain: Register = (program, finish) => {
     'netssm train --data out/tokens --out runs/first --config tiny --steps 500',
     'netssm train --data out/tokens --out runs/first --resume --steps 2000   # go on where it stopped',
     'netssm train --data out/tokens --out runs/mine --config mine.json --set lr=1e-3 --set model.n_layer=8',
-    'netssm train --data out/flows --out runs/tuned/teardown --init runs/base --set phase=teardown --steps 300',
+    'netssm train --data out/flows --out runs/tuned/teardown --config demo --init runs/base --set phase=teardown --set lr=3e-4 --steps 300',
   ])
     .requiredOption('--data <dir>', 'dataset folder, as `netssm tokenize` writes it')
     .requiredOption('--out <dir>', 'run folder; it is a model folder too')
@@ -39,7 +39,10 @@ export const registerTrain: Register = (program, finish) => {
       'one setting, over those of --config; again for more. phase=handshake, data or teardown fine-tunes for that part of flows',
       collect,
     )
-    .option('--init <model>', 'model or run folder whose weights to start from: fine-tuning')
+    .option(
+      '--init <model>',
+      'model or run folder to start from: fine-tuning (a model in --config is left out)',
+    )
     .option('--steps <n>', 'updates in all', positiveWhole)
     .option('--seconds <s>', 'stop after this much training time', positiveNumber)
     .option('--seed <n>', 'seed of weights and batches', wholeNumber)
@@ -68,7 +71,11 @@ export const registerTrain: Register = (program, finish) => {
 
 async function train(options: TrainOptions, io: Io): Promise<number> {
   const { fit, TRAIN_PRESETS } = await import('../../train/index.js');
-  const preset = options.config === undefined ? {} : settings(options.config, TRAIN_PRESETS);
+  const preset = options.config === undefined ? {} : { ...settings(options.config, TRAIN_PRESETS) };
+  if (options.init !== undefined && 'model' in preset) {
+    delete preset.model;
+    io.note(`note: --init decides the model; that of --config ${options.config} is left out`);
+  }
   const base = { ...preset, ...readSettings(options.set ?? [], preset) };
   const { modelFolder } = await import('../../generate/index.js');
   // An unusable folder is said at once, before an engine is compiled.
