@@ -88,7 +88,7 @@ function lossPanel({ steps, evals }: TrainingProgress): string {
 }
 
 function labelPanel({ steps, evals, ended }: TrainingProgress): string {
-  const area = { left: 440, right: 610 };
+  const area = { left: 440, right: 596 };
   const head = svgText(area.left, 16, 'validation by label', 'start', 'font-weight="600"');
   const latest = evals.at(-1);
   if (!latest) return head + svgText(area.left, 60, waiting(ended));
