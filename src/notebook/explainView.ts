@@ -224,6 +224,7 @@ function tokenRows(tokens: readonly ExplainedToken[]): Record<string, unknown>[]
     came: token.text,
     'which says': token.meaning ?? token.fieldMeaning,
     'expected, likeliest first': token.expected
+      .filter(({ probability }, i) => i === 0 || probability >= SHOWN_PROBABILITY)
       .map(
         ({ text, probability, meaning }) =>
           `${text} ${probability.toFixed(3)}${meaning ? ` (${meaning})` : ''}`,
@@ -238,6 +239,9 @@ function tokenRows(tokens: readonly ExplainedToken[]): Record<string, unknown>[]
     'change of h': means(token, ({ stateChange }) => stateChange),
   }));
 }
+
+/** Candidates below are left out in tables, the first one never; the JSON has them all. */
+const SHOWN_PROBABILITY = 0.001;
 
 /** Layers beyond these are left out in tables; the JSON has them all. */
 const SHOWN_LAYERS = 4;

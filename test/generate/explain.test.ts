@@ -32,7 +32,7 @@ let engine: Engine;
 beforeAll(async () => {
   demo = await loadModel('demo', { engine: 'loops' });
   ({ frames } = await readCapture(capture));
-  engine = await useEngine('wasm');
+  engine = await useEngine();
 });
 
 /** A session as a data set of one sequence, with the vocabulary of the model. */

@@ -34,7 +34,7 @@ import { temporaryFolder, writeToyDataset } from '../train/toy';
 
 let tf: TF;
 beforeAll(async () => {
-  ({ tf } = await useEngine('wasm'));
+  ({ tf } = await useEngine());
 });
 
 const net = (mixer: NetConfig['mixer']): NetConfig => ({ mixer, vocab_size: 20, d_model: 32, n_layer: 1 });

@@ -1,5 +1,6 @@
 import { studentTwoSided } from '../../stats';
 import { NetssmError } from '../../util';
+import type { CostRow } from './measure';
 
 /** cost = factor length^exponent, fitted to measurements. */
 export interface ExponentFit {
@@ -136,10 +137,16 @@ function meeting(a: CostCurve, b: CostCurve, beyond: number): Crossing | undefin
   return Number.isFinite(length) ? { length: Math.max(beyond, length), where: 'beyond' } : undefined;
 }
 
-/** {@link fitExponent} of measured rows from a length on. */
+/** Columns of measured rows. */
+export type CostColumn = 'seconds' | 'fastest' | 'bytes';
+
+/**
+ * {@link fitExponent} of measured rows from a length on. By default of the fastest repetitions: what else a machine does
+ * only ever adds to a time.
+ */
 export function fitRows(
-  rows: readonly { length: number; seconds: number; bytes: number }[],
-  { from = 0, what = 'seconds' as 'seconds' | 'bytes' } = {},
+  rows: readonly CostRow[],
+  { from = 0, what = 'fastest' as CostColumn } = {},
 ): ExponentFit {
   const { lengths, costs } = curveOf(
     rows.filter((row) => row.length >= from),
@@ -148,10 +155,7 @@ export function fitRows(
   return fitExponent(lengths, costs);
 }
 
-/** The columns of measured rows that {@link fitExponent} and {@link crossing} take. */
-export function curveOf(
-  rows: readonly { length: number; seconds: number; bytes: number }[],
-  what: 'seconds' | 'bytes' = 'seconds',
-): CostCurve {
+/** A column of measured rows, as {@link fitExponent} and {@link crossing} take it. */
+export function curveOf(rows: readonly CostRow[], what: CostColumn = 'fastest'): CostCurve {
   return { lengths: rows.map((row) => row.length), costs: rows.map((row) => row[what]) };
 }

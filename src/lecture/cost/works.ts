@@ -76,20 +76,22 @@ export function attentionWork(tf: TF, { d_model, nheads }: AttentionSizes): (len
     const [q, k, v] = [1, 2, 3].map(
       (seed) => tf.randomNormal([nheads, length, P], 0, 1, 'float32', seed) as Tensor3D,
     );
-    const tables = tf.tidy(() => {
-      const { mask } = attentionTables(tf, length, P);
-      return mask;
-    });
+    const mask = tf.tidy(() => attentionTables(tf, length, P).mask);
     return {
       run() {
-        const y = tf.tidy(() => {
-          const scores = tf.matMul(tf.mul(q, 1 / Math.sqrt(P)) as Tensor3D, k, false, true); // [H, L, L]
-          return tf.matMul(tf.softmax(tf.add(scores, tables)), v); // [H, L, P]
-        });
+        // What is not needed any more goes at once: never more than two L x L tensors.
+        const scaled = tf.mul(q, 1 / Math.sqrt(P)) as Tensor3D;
+        const scores = tf.matMul(scaled, k, false, true); // [H, L, L]
+        const masked = tf.add(scores, mask);
+        tf.dispose([scaled, scores]);
+        const weights = tf.softmax(masked) as Tensor3D;
+        masked.dispose();
+        const y = tf.matMul(weights, v); // [H, L, P]
+        weights.dispose();
         valuesOf(tf, y);
         y.dispose();
       },
-      dispose: () => tf.dispose([q, k, v, tables]),
+      dispose: () => tf.dispose([q, k, v, mask]),
     };
   };
 }
