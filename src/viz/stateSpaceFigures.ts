@@ -1,5 +1,6 @@
 /** Figures of linear state spaces: the box that is updated, poles, matrices, states of a model. */
 import type { Complex } from '../lecture';
+import type { Curve } from './lines';
 import { svgPage, svgRule, svgText, px, shortNumber } from './svgTheme';
 import { COLORS, layout, SERIES_COLORS, type FigureSpec } from './theme';
 import type { AnnotatedPacket } from './tokenFields';
@@ -253,4 +254,17 @@ export function sequenceFields(packets: readonly AnnotatedPacket[]): string[] {
     'end of packet',
   ];
   return ['label', ...packets.filter(({ tokens }) => tokens.length > 0).flatMap(ofPacket)];
+}
+
+/** Values over their own number, 0, 1, 2 ...: a curve for {@link lines}. Times `factor`, for percent or other units. */
+export function curveOverSteps(
+  values: ArrayLike<number>,
+  more: Omit<Curve, 'x' | 'y'> & { factor?: number } = {},
+): Curve {
+  const { factor = 1, ...look } = more;
+  return {
+    x: Array.from(values, (_, k) => k),
+    y: Array.from(values, (v) => (Number.isFinite(v) ? factor * v : null)),
+    ...look,
+  };
 }

@@ -60,7 +60,7 @@ export interface FirstLayerSteps {
 /**
  * What one token does to the step sizes of the first layer of a Mamba-2 model: there the step depends on nothing but
  * the token's embedding, delta = softplus(W_dt norm(x) + dt_bias), and a head forgets by exp(delta A) (arXiv 2405.21060,
- * section 2.3.1).
+ * section 2.3.1). A model that reads its label at every packet (`label_every_packet`) has the label's steps at `<|pkt|>`.
  * @throws NetssmError `layer_kind` for Mamba-1, `token_out_of_range`.
  */
 export function firstLayerSteps(

@@ -73,6 +73,13 @@ export function convolutionKernel({ Abar, Bbar, C }: DiscreteSystem, L: number):
   return K;
 }
 
+/** What one push leaves in number `n` of the state, step by step: the kernel of a system that shows nothing else, [L]. */
+export function stateResponse(system: DiscreteSystem, n: number, L: number): Float64Array {
+  const C = new Float64Array(system.Bbar.length);
+  C[n] = 1;
+  return convolutionKernel({ ...system, C }, L);
+}
+
 /** y_t = sum over k of K_k u_{t-k}, with zeros before the first input: L^2 / 2 products. */
 export function causalConvolution(K: ArrayLike<number>, u: ArrayLike<number>): Float64Array {
   const y = new Float64Array(u.length);
