@@ -90,17 +90,17 @@ describe('HiPPO-LegS', () => {
   });
 
   test('polynomials come back; more numbers explain more of a smooth past, and never all of noise', () => {
-    const L = 400;
+    const L = 200;
     const cubic = Float64Array.from({ length: L }, (_, i) => (i / L) ** 3 - i / L);
     const back = legSReconstruction(legSMemory(cubic, 4)[L - 1], L);
-    expect(1 - explainedShare(cubic, back)).toBeLessThan(1e-5); // steps are no polynomial: 1 / L^2
-    const smooth = smoothNoise(L, 25, new Rng('smooth'));
+    expect(1 - explainedShare(cubic, back)).toBeLessThan(5e-5); // steps are no polynomial: 1 / L^2
+    const smooth = smoothNoise(L, 14, new Rng('smooth'));
     const share = (N: number, of = smooth): number =>
       explainedShare(of, legSReconstruction(legSMemory(of, N)[L - 1], L));
     expect(share(1)).toBeCloseTo(0, 3);
     expect(share(8)).toBeLessThan(share(16));
-    expect(share(32)).toBeGreaterThan(0.97);
-    expect(share(32, smoothNoise(L, 0, new Rng('noise')))).toBeLessThan(0.25);
+    expect(share(24)).toBeGreaterThan(0.97);
+    expect(share(24, smoothNoise(L, 0, new Rng('noise')))).toBeLessThan(0.3);
     expect(() => explainedShare([1], [])).toThrow('1 true values, 0 guesses');
   });
 
@@ -136,7 +136,7 @@ describe('memory', () => {
     const system = discretise(hippoLegS(6), 0.05);
     const options = { correlationSteps: 4, noise: 0.05 };
     const curve = memoryCurve(system, 40, { ...options, past: 300 });
-    const [rng, lag, T] = [new Rng('simulated'), 12, 20_000];
+    const [rng, lag, T] = [new Rng('simulated'), 12, 8000];
     const u = smoothNoise(T, 4, rng);
     const { states } = runRecurrence(system, u);
     const deviation = Array.from({ length: 6 }, (_, n) => Math.sqrt(sum(states.map((h) => h[n] ** 2)) / T));
