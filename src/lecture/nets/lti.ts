@@ -32,8 +32,8 @@ export interface LtiSystem {
   output: Tensor2D;
 }
 
-/** Tokens of a chunk: those inside it meet in one matrix, chunks in a recurrence of their own. */
-const Q = 32;
+/** Most tokens of a chunk: those inside it meet in one matrix, chunks in a recurrence of their own. */
+const LONGEST_CHUNK = 64;
 
 /** Zero-order hold: decay exp(dt A), input (exp(dt A) - 1) / A B. */
 export function discretiseLti(
@@ -56,6 +56,7 @@ export function discretiseLti(
 export function ltiScan(tf: TF, x: Tensor3D, { logDecay, input, output }: LtiSystem): Tensor3D {
   const [B, L, E] = x.shape;
   const N = logDecay.shape[1];
+  const Q = Math.min(L, LONGEST_CHUNK);
   const chunks = Math.ceil(L / Q);
   const G = B * chunks;
   const fill = chunks * Q - L;
@@ -69,7 +70,7 @@ export function ltiScan(tf: TF, x: Tensor3D, { logDecay, input, output }: LtiSys
 
   // Inside a chunk: the kernel k_l = sum_n weights decay^l, laid out as a lower triangle.
   const kernel = tf.matMul(tf.reshape(weights, [E, 1, N]), upTo); // [E, 1, Q]
-  const T = tf.reshape(tf.matMul(tf.reshape(kernel, [E, Q]), diagonals(tf)), [E, Q, Q]);
+  const T = tf.reshape(tf.matMul(tf.reshape(kernel, [E, Q]), diagonals(tf, Q)), [E, Q, Q]);
   const inside = tf.matMul(T, X) as Tensor3D; // [E, Q, G]
   if (chunks === 1) return back(tf, inside, B, L);
 
@@ -94,7 +95,7 @@ function back(tf: TF, y: Tensor3D, B: number, L: number): Tensor3D {
 }
 
 /** [Q, Q * Q]: times a kernel [., Q] it gives the lower triangles T_ij = k_{i-j}, one row after the other. */
-function diagonals(tf: TF): Tensor2D {
+function diagonals(tf: TF, Q: number): Tensor2D {
   const ones = new Float32Array(Q * Q * Q);
   for (let i = 0; i < Q; i++) for (let j = 0; j <= i; j++) ones[((i - j) * Q + i) * Q + j] = 1;
   return tf.tensor2d(ones, [Q, Q * Q]);
