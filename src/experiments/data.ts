@@ -98,10 +98,19 @@ export function openExperimentData(
       hint: 'Each class needs two captures, or one of a few hundred packets.',
       exitCode: 2,
     });
-  const notes = [...all.notes];
+  const single = all.single.filter((label) => classes.includes(label));
+  const notes =
+    single.length > 0
+      ? [
+          `One capture only, cut in the middle: ${single.join(', ')}. The same connections are on both sides, so its floors are too low.`,
+        ]
+      : [];
   if (bare.length > 0) notes.push(`Left out, because a split has no session: ${bare.join(', ')}.`);
+  const { name: given, path, kind } = all;
   return {
-    ...all,
+    name: given,
+    path,
+    kind,
     classes: classes.filter((label) => !bare.includes(label)),
     sessions: sessions.filter(({ label }) => !bare.includes(label)),
     notes,
@@ -120,7 +129,10 @@ export function dataFingerprint(name: string): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-function packedData(name: string, path: string): ExperimentData {
+/** All that there is, before something is taken; `single`: classes of one capture, which was cut in two. */
+type AllData = Omit<ExperimentData, 'notes'> & { single: string[] };
+
+function packedData(name: string, path: string): AllData {
   const { classes, sessions } = loadDataset(name);
   return {
     name,
@@ -138,7 +150,7 @@ function packedData(name: string, path: string): ExperimentData {
       },
       frames: () => Promise.resolve(session.frames()),
     })),
-    notes: [],
+    single: [],
   };
 }
 
@@ -148,7 +160,7 @@ interface Listed {
   split?: string;
 }
 
-function folderData(path: string, seed: number | string): ExperimentData {
+function folderData(path: string, seed: number | string): AllData {
   const listed = readListed(path);
   const files = listCaptures(path).map((file) => ({
     file,
@@ -185,13 +197,7 @@ function folderData(path: string, seed: number | string): ExperimentData {
       add(id, test ? 'test' : 'train', () => framesOf(file));
     });
   }
-  const notes =
-    single.length > 0
-      ? [
-          `One capture only, cut in the middle: ${single.join(', ')}. The same connections are on both sides, so its floors are too low.`,
-        ]
-      : [];
-  return { name: path, path, kind: 'folder', classes, sessions, notes };
+  return { name: path, path, kind: 'folder', classes, sessions, single };
 }
 
 async function framesOf(file: string): Promise<Frame[]> {
