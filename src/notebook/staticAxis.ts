@@ -10,6 +10,9 @@ export interface Axis {
   range?: readonly [number, number];
   autorange?: unknown;
   rangemode?: string;
+  /** Part of the paper that it takes, for panels beside each other. */
+  domain?: readonly [number, number];
+  showticklabels?: boolean;
   tickvals?: readonly number[];
   ticktext?: readonly string[];
 }

@@ -39,44 +39,55 @@ export function staticSvg(
   const barmode = typeof layout.barmode === 'string' ? layout.barmode : 'group';
   const axes = [...new Set(traces.map((trace) => trace.yaxis ?? 'y'))];
   const wanted = typeof layout.height === 'number' ? layout.height : HEIGHT;
+  const axisOf = (name: string): Axis => (layout[name.replace(/^[xy]/, '$&axis')] ?? {}) as Axis;
+  const acrossOf = (axis: string): Axis =>
+    axisOf(traces.find(({ yaxis = 'y' }) => yaxis === axis)?.xaxis ?? 'x');
+  const beside =
+    axes.length > 1 && axes.every((axis) => !axisOf(axis).domain && acrossOf(axis).domain !== undefined);
+  const rows = beside ? 1 : axes.length;
   // Tall figures have many lanes; ordinary ones need no more room than the text beside them.
-  const height = axes.length > 1 ? 60 + 210 * axes.length : wanted > 450 ? wanted : HEIGHT;
-  const panelHeight = (height - HEAD - 40) / Math.max(1, axes.length);
+  const height = rows > 1 ? 60 + 210 * rows : wanted > 450 ? wanted : HEIGHT;
+  const panelHeight = (height - HEAD - 40) / Math.max(1, rows);
   const series: Series[] = [];
   const turned = traces.some((trace) => trace.orientation === 'h');
-  const axisOf = (name: string): Axis => (layout[name.replace(/^[xy]/, '$&axis')] ?? {}) as Axis;
   const notes = arrayOf<Annotation>(layout.annotations);
   const bodies = axes.map((axis, i) => {
     const own = traces.filter((trace) => (trace.yaxis ?? 'y') === axis);
-    const top = HEAD + i * panelHeight;
+    const top = HEAD + (beside ? 0 : i * panelHeight);
     const vertical = axisOf(axis);
-    const horizontal = axisOf(own[0].xaxis ?? 'x');
-    const last = i === axes.length - 1;
+    const horizontal = acrossOf(axis);
+    const last = beside || i === axes.length - 1;
     // A horizontal axis that panels share is named below the last of them.
     const below = last || !sharesAxis(own[0], axes.slice(i + 1), traces) ? titleOf(horizontal.title) : '';
     const noted = i === 0 && notes.some((note) => !onPaper(note) && note.yref === 'paper' && note.y === 1);
+    const heat = own.find((trace) => trace.type === 'heatmap' && trace.z);
+    const left = vertical.ticktext || heat?.y ? 124 : 64;
+    const place = (share: number): number => left + share * (WIDTH - 16 - left);
+    const [from, to] = (beside && horizontal.domain) || [0, 1];
     const area = {
-      left: vertical.ticktext ? 124 : 64,
+      left: place(from),
       // A text above the panel stands below the title.
       top: noted ? top + 12 : top,
-      right: WIDTH - 16,
+      right: place(to),
       bottom: top + panelHeight - (below && !last ? 40 : 24),
     };
     const middle = (area.top + area.bottom) / 2;
+    const edge = area.left - left + 14;
     const names = [
-      svgText(WIDTH / 2, last ? height - 24 : area.bottom + 30, below, 'middle'),
+      svgText((area.left + area.right) / 2, last ? height - 24 : area.bottom + 30, below, 'middle'),
       svgText(
-        14,
+        edge,
         middle,
         turned ? '' : titleOf(vertical.title),
         'middle',
-        `transform="rotate(-90 14 ${middle})"`,
+        `transform="rotate(-90 ${edge} ${middle})"`,
       ),
     ].join('');
     const fromTop = vertical.autorange === 'reversed';
-    const heat = own.find((trace) => trace.type === 'heatmap' && trace.z);
     if (heat) {
-      const cells = heatmapMarks(heat, { ...area, left: heat.y ? 124 : area.left }, fromTop);
+      const named = vertical.showticklabels === false ? { ...heat, y: [] } : heat;
+      // The key stands above the cells.
+      const cells = heatmapMarks(named, { ...area, top: area.top + 16 }, fromTop);
       return cells === undefined ? undefined : cells + names;
     }
     const categories: string[] = [];
@@ -106,7 +117,7 @@ export function staticSvg(
     [
       svgText(WIDTH / 2, 18, title, 'middle', 'font-size="14"'),
       ...bodies,
-      ...notes.filter(onPaper).map((note) => paperNote(note, height)),
+      ...notes.filter(onPaper).map((note) => paperNote(note, height, beside ? 124 : 64)),
       names.marks,
     ].join(''),
   );
@@ -128,10 +139,10 @@ function onPaper({ xref, yref }: Annotation): boolean {
   return xref === 'paper' && yref === 'paper';
 }
 
-function paperNote({ x = 0, y = 0, text, xanchor }: Annotation, height: number): string {
+function paperNote({ x = 0, y = 0, text, xanchor }: Annotation, height: number, left: number): string {
   const anchor = xanchor === 'right' ? 'end' : xanchor === 'left' ? 'start' : 'middle';
   const down = HEAD + (1 - y) * (height - HEAD - 40);
-  return svgText(64 + x * (WIDTH - 80), down, titleOf(text), anchor);
+  return svgText(left + x * (WIDTH - 16 - left), down, titleOf(text), anchor);
 }
 
 /** What stands for a figure that cannot be drawn without plotly: never an empty place. */

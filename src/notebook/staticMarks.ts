@@ -137,7 +137,7 @@ export function heatmapMarks(trace: Trace, area: Area, fromTop = false): string 
   const below = names(trace.x, columns, 10).map(([i, name]) =>
     svgText(area.left + (i + 0.5) * w, area.bottom + 15, name.slice(0, 14), 'middle'),
   );
-  const beside = names(trace.y, rows.length, 16).map(([j, name]) =>
+  const beside = (trace.y?.length === 0 ? [] : names(trace.y, rows.length, 16)).map(([j, name]) =>
     svgText(area.left - 6, top(j) + h / 2 + 4, name.slice(0, 18), 'end'),
   );
   const key = svgText(area.right, area.top - 5, `pale ${short(low)}, dark ${short(high)}`, 'end');

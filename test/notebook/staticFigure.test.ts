@@ -120,6 +120,29 @@ describe('static pictures have the axes and marks that plotly draws', () => {
     expect(line - text).toBeCloseTo(4, 1);
   });
 
+  test('heat maps beside each other stay so, and only the first has names', () => {
+    const heat = (axis: string) => ({
+      type: 'heatmap',
+      z: [[1, 2]],
+      x: ['a', 'b'],
+      y: ['row'],
+      xaxis: `x${axis}`,
+      yaxis: `y${axis}`,
+    });
+    const svg = staticSvg({
+      data: [heat(''), heat('2')],
+      layout: {
+        xaxis: { domain: [0, 0.4] },
+        xaxis2: { domain: [0.6, 1] },
+        yaxis2: { showticklabels: false },
+      },
+    })!;
+    const cells = at(svg, /<rect x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="[\d.]+" fill="hsl/g);
+    expect(cells.map(([x]) => x)).toEqual([124, 224, 424, 524]);
+    expect(new Set(cells.map(([, y]) => y)).size).toBe(1);
+    expect(svg.match(/>row</g)).toHaveLength(1);
+  });
+
   test('turned axes: the first category stands above', () => {
     const rows = (autorange?: string) =>
       at(
