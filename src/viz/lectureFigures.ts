@@ -157,9 +157,18 @@ export function tokenLines(
  */
 export function operatorMatrix(
   rows: readonly ArrayLike<number>[],
-  options: { title: string; firstRow?: number; firstColumn?: number; height?: number },
+  options: {
+    title: string;
+    /** Of the axes; default `output, token` and `input, token`. */
+    rowAxis?: string;
+    columnAxis?: string;
+    firstRow?: number;
+    firstColumn?: number;
+    height?: number;
+  },
 ): FigureSpec {
-  const { title, firstRow = 0, firstColumn = 0, height = 430 } = options;
+  const { title, rowAxis = 'output, token', columnAxis = 'input, token' } = options;
+  const { firstRow = 0, firstColumn = 0, height = 430 } = options;
   const z = rows.map((row) => Array.from(row, Math.abs)).reverse();
   return {
     data: [
@@ -179,8 +188,8 @@ export function operatorMatrix(
     ],
     layout: layout(title, {
       height,
-      xaxis: { title: { text: 'input, token' }, showgrid: false },
-      yaxis: { title: { text: 'output, token' }, showgrid: false },
+      xaxis: { title: { text: columnAxis }, showgrid: false },
+      yaxis: { title: { text: rowAxis }, showgrid: false },
     }),
   };
 }

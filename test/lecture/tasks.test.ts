@@ -66,12 +66,21 @@ describe('examples', () => {
     expect(Math.max(...counts)).toBeLessThan(370);
   });
 
-  it('practice grows from two tokens to all, then to the full length', () => {
+  it('practice grows from two tokens to all, among any amount of noise, then at the full length', () => {
     const practice = growingCopying({ length: 256, symbols: 16, tokensToCopy: 16 });
-    const lengths = [0, 0.175, 0.35, 0.74, 0.825, 0.9, 1].map((share) => practice(share).length);
-    // data, as much noise, answers: three times the tokens; then 32 + 224 / 4 + 16
-    expect(lengths).toEqual([6, 24, 48, 48, 104, 272, 272]);
-    expect(practice(0.1)).toBe(practice(0.1001));
+    const answers = (share: number) =>
+      practice(share)
+        .example(new Rng(1))
+        .mask.reduce((a, b) => a + b);
+    expect([0, 0.15, 0.3, 0.8].map(answers)).toEqual([2, 8, 16, 16]);
+    const lengths = Array.from({ length: 200 }, (_, i) => practice(0.3 + i / 400).length);
+    expect(Math.min(...lengths)).toBeGreaterThanOrEqual(48);
+    expect(Math.max(...lengths)).toBeGreaterThan(240);
+    // 16 + the mean of 32 * 8^(u^2) over u from 0 to 1
+    expect(lengths.reduce((a, b) => a + b) / 200).toBeGreaterThan(80);
+    expect(lengths.reduce((a, b) => a + b) / 200).toBeLessThan(112);
+    expect([0.9, 1].map((share) => practice(share).length)).toEqual([272, 272]);
+    expect(practice(0.123).length).toBe(practice(0.123).length);
     expect(growingCopying({ length: 3, symbols: 4, tokensToCopy: 3 })(0.5).length).toBe(6);
   });
 
