@@ -1,5 +1,5 @@
 /** What sequences cost: time and memory over length, generation over position, loss over compute. */
-import type { ComputeCurve, CostRow, Crossing, ExponentFit, GenerationRow } from '../lecture';
+import type { ComputeCurve, CostColumn, CostRow, Crossing, ExponentFit, GenerationRow } from '../lecture';
 import { PLOTLY_DASHES } from './svgTheme';
 import { layout, SERIES_COLORS, type FigureSpec } from './theme';
 
@@ -13,29 +13,29 @@ export interface CostSeries {
 
 const SYMBOLS = ['circle', 'square', 'diamond', 'triangle-up', 'cross', 'x'];
 
-/** Seconds or megabytes over the length, both axes logarithmic: a power law is a line, its slope the exponent. */
+/** Seconds (by default those of the fastest repetition) or megabytes over the length, both axes logarithmic: a power law is a line, its slope the exponent. */
 export function costCurves(
   series: readonly CostSeries[],
-  options: { what?: 'seconds' | 'bytes'; title?: string; crossing?: Crossing } = {},
+  options: { what?: CostColumn; title?: string; crossing?: Crossing } = {},
 ): FigureSpec {
-  const { what = 'seconds', title = 'A sequence, by its length', crossing } = options;
-  const unit = what === 'seconds' ? 1 : 1e-6;
+  const { what = 'fastest', title = 'A sequence, by its length', crossing } = options;
+  const unit = what === 'bytes' ? 1e-6 : 1;
   const data: FigureSpec['data'] = series.map(({ name, rows, fit }, i) => ({
     type: 'scatter',
     mode: 'lines+markers',
-    name: fit ? `${name}: L^${fit.exponent.toFixed(2)}` : name,
+    name: legend(fit ? `${name}: L^${fit.exponent.toFixed(2)}` : name),
     x: rows.map((row) => row.length),
     y: rows.map((row) => row[what] * unit),
     line: line(i),
     marker: { size: 7, symbol: SYMBOLS[i % SYMBOLS.length] },
-    hovertemplate: `${name}, %{x} tokens: %{y:.4g} ${what === 'seconds' ? 's' : 'MB'}<extra></extra>`,
+    hovertemplate: `${name}, %{x} tokens: %{y:.4g} ${what === 'bytes' ? 'MB' : 's'}<extra></extra>`,
   }));
   return {
     data,
     layout: layout(title, {
       height: 420,
       xaxis: { title: { text: 'tokens in the sequence' }, type: 'log' },
-      yaxis: { title: { text: what === 'seconds' ? 'seconds' : 'MB at a time' }, type: 'log' },
+      yaxis: { title: { text: what === 'bytes' ? 'MB at a time' : 'seconds' }, type: 'log' },
       ...(crossing && markAt(crossing)),
     }),
   };
@@ -80,7 +80,7 @@ export function generationCurves(
     data: series.map(({ name, rows }, i) => ({
       type: 'scatter',
       mode: 'lines+markers',
-      name,
+      name: legend(name),
       x: rows.map((row) => row.position),
       y: rows.map((row) => (what === 'time' ? 1000 * row.secondsPerToken : row.stateBytes / 1000)),
       line: line(i),
@@ -102,7 +102,7 @@ export function lossOverCompute(
     data: curves.map(({ name, points }, i) => ({
       type: 'scatter',
       mode: 'lines+markers',
-      name,
+      name: legend(name),
       x: points.slice(1).map((point) => (over === 'operations' ? point.operations / 1e9 : point.seconds)),
       y: points.slice(1).map((point) => point.lossNats),
       line: line(i),
@@ -123,3 +123,6 @@ const line = (i: number) => ({
   width: 2,
   dash: PLOTLY_DASHES[i % PLOTLY_DASHES.length],
 });
+
+/** With room before the next entry where a legend is drawn without plotly. */
+const legend = (name: string): string => `${name}\u00a0\u00a0`;

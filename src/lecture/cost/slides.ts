@@ -5,10 +5,9 @@ import type { CostRow } from './measure';
 export interface Tenfold {
   from: number;
   to: number;
-  /** Factor of the time, by the medians; and the least and most that fastest and slowest repetitions allow. */
+  /** Factor of the time, by the fastest repetitions; and by the medians. */
   time: number;
-  least: number;
-  most: number;
+  median: number;
   /** Factor of the memory. */
   memory: number;
 }
@@ -32,9 +31,8 @@ export function tenfold(rows: readonly CostRow[], from: number): Tenfold {
   return {
     from,
     to: 10 * from,
-    time: long.seconds / short.seconds,
-    least: long.fastest / short.slowest,
-    most: long.slowest / short.fastest,
+    time: long.fastest / short.fastest,
+    median: long.seconds / short.seconds,
     memory: long.bytes / short.bytes,
   };
 }
