@@ -224,7 +224,8 @@ function densityFigure(pairs: readonly FigurePair[], prefix: string): ResultFigu
 function densitySeries(panel: string, sides: readonly (readonly number[])[]): ResultSeries[] {
   const all = sides.flat();
   if (all.length === 0) return [];
-  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const low = all.reduce((a, b) => Math.min(a, b));
+  const high = all.reduce((a, b) => Math.max(a, b));
   const margin = 0.1 * (high - low || 1);
   const x = Array.from(
     { length: POINTS },

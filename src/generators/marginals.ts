@@ -14,7 +14,7 @@ export class MarginalsGenerator extends TokenGenerator {
 
   protected learn(packets: Uint16Array[]): DrawPacket {
     const positions: Uint16Array[] = [];
-    const longest = Math.max(...packets.map((p) => p.length));
+    const longest = packets.reduce((most, p) => Math.max(most, p.length), 0);
     for (let i = 0; i < longest; i++) {
       // All packets that reach this position, with the mark of those that end here.
       positions.push(Uint16Array.from(packets.filter((p) => i < p.length).map((p) => p[i])));

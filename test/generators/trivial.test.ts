@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { FlippedBitsGenerator, trivialBaselines, type TrafficGenerator } from '../../src/generators';
+import {
+  FlippedBitsGenerator,
+  MarginalsGenerator,
+  trivialBaselines,
+  type TrafficGenerator,
+} from '../../src/generators';
 import { locateHeaders } from '../../src/packets';
+import { PKT } from '../../src/tokens';
+import { Rng } from '../../src/util';
 import { fieldValues, traceOfFrames } from '../../src/evaluate';
 import { connection } from '../evaluate/frames';
 
@@ -50,6 +57,13 @@ describe('the four kinds', () => {
     expect(frames.length).toBe(300);
     expect(frames.every((f) => seen.has(f.data[47]))).toBe(true);
     expect(new Set(frames.map((f) => f.data[47])).size).toBe(seen.size);
+  });
+  it('byte marginals learn from more packets than a call has arguments', () => {
+    class Open extends MarginalsGenerator {
+      of = (packets: Uint16Array[]) => this.learn(packets);
+    }
+    const packets = new Array<Uint16Array>(200_000).fill(Uint16Array.of(7, PKT));
+    expect(new Open().of(packets)(new Rng(1))).toEqual([7]);
   });
   it('byte bigrams keep each pair of bytes', async () => {
     const pairs = new Set<number>();
