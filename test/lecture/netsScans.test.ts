@@ -42,7 +42,13 @@ describe('forms of the scan', () => {
 
 describe('a look into the selection', () => {
   it('step sizes, decay and state follow the recurrence; the time-invariant one never changes its step', () => {
-    for (const net of [makeNet(tf, config, 1), makeNet(tf, { ...config, mixer: 'lti' }, 1)]) {
+    const kinds = [
+      config,
+      { ...config, mixer: 'mamba2' as const, nheads: 2 },
+      { ...config, mixer: 'lti' as const },
+    ];
+    for (const kind of kinds) {
+      const net = makeNet(tf, kind, 1);
       const before = tf.memory().numTensors;
       const layers = readSelection(net, tokens);
       expect(tf.memory().numTensors).toBe(before);

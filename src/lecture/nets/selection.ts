@@ -1,5 +1,12 @@
 import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { derivedSizes, mamba1Mixer, type Mamba1Params } from '../../model';
+import {
+  derivedSizes,
+  makePlan,
+  mamba1Mixer,
+  mamba2Mixer,
+  type Mamba1Params,
+  type Mamba2Params,
+} from '../../model';
 import { causalConvSilu, embedding, linear, linearParts, residualRmsNorm } from '../../tensor';
 import { NetssmError } from '../../util';
 import { mambaConfig } from './config';
@@ -32,15 +39,15 @@ export interface LayerSelection {
 }
 
 /**
- * Looks into a `mamba1` or `lti` net while it reads a sequence: step sizes, B, C, decay and the size of the state in
- * every layer, at every token.
+ * Looks into a `mamba1`, `mamba2` or `lti` net while it reads a sequence: step sizes, B, C, decay and the size of the
+ * state in every layer, at every token. The channels of a head of Mamba-2 have its step size and its decay.
  * @throws NetssmError `net_mixer` for another mixer.
  */
 export function readSelection(net: SequenceNet, tokens: ArrayLike<number>): LayerSelection[] {
   const { tf, config, params } = net;
-  if (config.mixer !== 'mamba1' && config.mixer !== 'lti') {
+  if (!['mamba1', 'mamba2', 'lti'].includes(config.mixer)) {
     throw new NetssmError('net_mixer', `a ${config.mixer} net has no selection to look at`, {
-      hint: 'Make one with mixer "mamba1" or "lti".',
+      hint: 'Make one with mixer "mamba1", "mamba2" or "lti".',
     });
   }
   const out: LayerSelection[] = [];
@@ -55,6 +62,18 @@ export function readSelection(net: SequenceNet, tokens: ArrayLike<number>): Laye
       if (config.mixer === 'mamba1') {
         out.push(ofMamba(net, layer, mixer as Mamba1Params, normed));
         y = mamba1Mixer(tf, mambaConfig(config), mixer as Mamba1Params, normed).out;
+      } else if (config.mixer === 'mamba2') {
+        out.push(ofMamba2(net, layer, mixer as Mamba2Params, normed));
+        const plan = makePlan(tf, mambaConfig(config), 1, tokens.length);
+        y = mamba2Mixer(
+          tf,
+          mambaConfig(config),
+          mixer as Mamba2Params,
+          normed,
+          plan,
+          undefined,
+          'parallel',
+        ).out;
       } else {
         out.push(ofLti(net, layer, mixer as LtiParams, normed));
         y = ltiMixer(tf, mixer as LtiParams, normed);
@@ -88,6 +107,20 @@ function ofMamba(net: SequenceNet, layer: number, params: Mamba1Params, u: Tenso
   const A = values(params.A_log).map((v) => -Math.exp(v));
   const read = { x: values(x), delta: values(delta), B: values(B), C: values(C) };
   return withState({ layer, L, E, N, A, selective: true, ...read });
+}
+
+function ofMamba2(net: SequenceNet, layer: number, params: Mamba2Params, u: Tensor3D): LayerSelection {
+  const { tf } = net;
+  const { d_inner: E, nheads: H, conv_dim } = derivedSizes(mambaConfig(net.config));
+  const [L, N, P] = [u.shape[1], net.config.d_state, E / H];
+  const [, xBC, raw] = linearParts(tf, u, params['in_proj.weight'], [E, conv_dim, H]);
+  const [weight, bias] = [params['conv1d.weight'], params['conv1d.bias']];
+  const [x, B, C] = tf.split(causalConvSilu(tf, { x: xBC, weight, bias }).y, [E, N, N], 2);
+  const byHead = values(tf.softplus(tf.add(raw, params.dt_bias))); // [L, H]
+  const rate = values(params.A_log).map((v) => -Math.exp(v)); // [H]
+  const delta = Float32Array.from({ length: L * E }, (_, i) => byHead[Math.floor(i / P)]);
+  const A = Float32Array.from({ length: E * N }, (_, i) => rate[Math.floor(i / (P * N))]);
+  return withState({ layer, L, E, N, A, selective: true, x: values(x), delta, B: values(B), C: values(C) });
 }
 
 function ofLti(net: SequenceNet, layer: number, params: LtiParams, u: Tensor3D): LayerSelection {

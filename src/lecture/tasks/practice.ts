@@ -4,9 +4,9 @@ import type { SequenceTask } from './task';
 
 /** When {@link growingCopying} is done with growing, as shares of the training. */
 export interface GrowingOptions {
-  /** All tokens are asked for from here on. Default 0.3. */
+  /** All tokens are asked for from here on. Default 0.25. */
   allTokens?: number;
-  /** From here on every sequence has the full length. Default 0.9. */
+  /** From here on every sequence has the full length. Default 0.85. */
   fullLength?: number;
 }
 
@@ -18,13 +18,13 @@ export interface GrowingOptions {
  */
 export function growingCopying(
   settings: CopyingSettings,
-  { allTokens = 0.3, fullLength = 0.9 }: GrowingOptions = {},
+  { allTokens = 0.25, fullLength = 0.85 }: GrowingOptions = {},
 ): (share: number) => SequenceTask {
   const { length, tokensToCopy: all } = settings;
   return (share) => {
     const tokens = Math.min(all, Math.max(2, Math.ceil((all * share) / allTokens)));
     const shortest = Math.min(length, 2 * tokens);
-    const drawn = share < fullLength ? new Rng(`practice ${share}`).uniform() ** 2 : 1;
+    const drawn = share < fullLength ? new Rng(`practice ${share}`).uniform() ** 4 : 1;
     const steps = Math.round(shortest * (length / shortest) ** drawn);
     return selectiveCopyingTask({ ...settings, tokensToCopy: tokens, length: steps });
   };

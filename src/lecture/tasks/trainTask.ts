@@ -14,7 +14,7 @@ export interface TrainTaskOptions {
   batchSize?: number;
   /** Highest learning rate. Default 3e-3. */
   lr?: number;
-  /** How it moves after the warm-up. Default `cosine`, down to a tenth. */
+  /** How it moves after the warm-up. Default `cosine`, down to a hundredth. */
   schedule?: ScheduleName;
   /** Updates in which the rate rises. Default a twentieth of them. */
   warmupSteps?: number;
@@ -113,9 +113,10 @@ async function train(
   }: TrainTaskOptions,
   signal: AbortSignal,
 ): Promise<TaskHistory> {
-  const optimizer = new AdamW(net.weights, DEFAULT_ADAMW);
+  // A memory of 50 updates: what the gradients look like changes with the practice.
+  const optimizer = new AdamW(net.weights, { ...DEFAULT_ADAMW, beta2: 0.98 });
   const rng = new Rng(seed).split('training');
-  const rates = { name: schedule, lr, warmupSteps, decaySteps: steps, minShare: 0.1 };
+  const rates = { name: schedule, lr, warmupSteps, decaySteps: steps, minShare: 0.01 };
   const history: TaskHistory = {
     task: task.name,
     mixer: net.config.mixer,
