@@ -146,11 +146,12 @@ export const TRAIN_PRESETS: Readonly<Record<'tiny' | 'demo', Partial<TrainConfig
     checkpointEvery: 50,
   },
   demo: {
-    model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 128, headdim: 32 } },
+    model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 128, headdim: 32 }, label_every_packet: true },
     mode: 'packed',
     renumber: true,
     freshAddresses: 0.3,
     openings: 0.5,
+    evenLabels: true,
     shortestPiece: 128,
     batchSize: 2,
     contextLen: 1024,

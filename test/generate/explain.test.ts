@@ -33,7 +33,7 @@ beforeAll(async () => {
   demo = await loadModel('demo', { engine: 'loops' });
   ({ frames } = await readCapture(capture));
   engine = await useEngine();
-});
+}, 300_000);
 
 /** A session as a data set of one sequence, with the vocabulary of the model. */
 async function datasetOf(layout: string): Promise<TokenDataset> {

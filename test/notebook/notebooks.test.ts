@@ -77,7 +77,7 @@ describe.skipIf(!built)('solutions (need dist/: npm run build)', () => {
     expect(run.stderr).not.toContain('failed');
     expect(run.status).toBe(0);
     const { runs } = JSON.parse(run.stdout) as { runs: { cells: number }[] };
-    expect(runs.map(({ cells }) => cells > 5)).toEqual(quick.map(() => true));
+    expect(runs.map(({ cells }) => cells > 3)).toEqual(quick.map(() => true));
     // A table as last expression of a cell shows itself.
     const shown = readNotebook(join(out, quick[0])).cells.flatMap((cell) => cell.outputs ?? []);
     const tables = shown.filter(

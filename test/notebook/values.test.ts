@@ -11,8 +11,14 @@ import { decodeFrame } from '../../src/packets';
 import { encodeSession, getLayout, Vocabulary } from '../../src/tokens';
 import { DEFAULT_TRAIN, type History } from '../../src/train';
 import { describe as describeModel, loadModelFiles } from '../../src/model';
-import { NetssmError, projectRoot } from '../../src/util';
+import { NetssmError, projectRoot, readJson } from '../../src/util';
 import { lossCurve } from '../../src/viz';
+
+/** The card of the shipped model: what it says, its values say, too. */
+const { heldOutLossNats, steps } = readJson<{ heldOutLossNats: number; steps: number }>(
+  join(DEMO_MODEL_DIR, 'netssm.json'),
+);
+const heldOut = heldOutLossNats.toFixed(3);
 
 const text = (value: unknown) => String(richBundle(value)?.['text/plain']);
 const html = (value: unknown) => String(richBundle(value)?.['text/html']);
@@ -61,7 +67,7 @@ describe('in a terminal: a readable line, also inside other values', () => {
   test('models, trained runs and evaluations', async () => {
     const model = await loadModel(DEMO_MODEL_DIR, { engine: 'loops' });
     expect(inspect(model)).toBe(
-      'LoadedModel demo: compact-rel, 4 layers of width 128, labels dns, mqtt, ssh, stream, voip, web, held-out loss 0.961 nats',
+      `LoadedModel demo: compact-rel, 4 layers of width 128, labels dns, mqtt, ssh, stream, voip, web, held-out loss ${heldOut} nats`,
     );
     const half = capture.frames.length / 2;
     const trace = (name: string, from: number) =>
@@ -116,7 +122,7 @@ describe('rich repr', () => {
   test('loaded model: what it was trained on and how well it does', async () => {
     const model = await loadModel(DEMO_MODEL_DIR, { engine: 'loops' });
     expect(describeLine(model)).toBe(
-      'model demo: compact-rel, labels dns, mqtt, ssh, stream, voip, web; 2,000 updates, held-out loss 0.961 nats',
+      `model demo: compact-rel, labels dns, mqtt, ssh, stream, voip, web; ${steps.toLocaleString('en')} updates, held-out loss ${heldOut} nats`,
     );
     expect(html(model)).toContain('575,200');
   });

@@ -6,7 +6,7 @@ import type { SequenceTask } from './task';
 export interface GrowingOptions {
   /** All tokens are asked for from here on. Default 0.25. */
   allTokens?: number;
-  /** From here on every sequence has the full length. Default 0.85. */
+  /** From here on every sequence has the full length. Default 0.8. */
   fullLength?: number;
 }
 
@@ -18,7 +18,7 @@ export interface GrowingOptions {
  */
 export function growingCopying(
   settings: CopyingSettings,
-  { allTokens = 0.25, fullLength = 0.85 }: GrowingOptions = {},
+  { allTokens = 0.25, fullLength = 0.8 }: GrowingOptions = {},
 ): (share: number) => SequenceTask {
   const { length, tokensToCopy: all } = settings;
   return (share) => {
