@@ -11,8 +11,6 @@ import { lyingBars, plot, type Annotation, type Shape } from './staticPlot';
 import { toSeries, type Series, type Trace } from './staticSeries';
 import { markerMark } from './staticSymbols';
 
-export { PALETTE } from './staticSeries';
-
 /** A figure as plotly takes it: `Plotly.newPlot(element, data, layout)`. */
 export interface FigureSpec {
   data: readonly object[];

@@ -1,5 +1,5 @@
 /** Plotly's traces as series of numbers, which static figures draw. */
-import { COLORS, DASHES } from '../viz';
+import { DASHES, SERIES_COLORS } from '../viz';
 
 export type Values = ArrayLike<number | string | null>;
 
@@ -49,17 +49,6 @@ export interface Series {
   legend: boolean;
 }
 
-/** Okabe and Ito's colours, told apart by colour-blind readers too. */
-export const PALETTE: readonly string[] = [
-  COLORS.blue,
-  COLORS.vermilion,
-  COLORS.green,
-  COLORS.purple,
-  COLORS.orange,
-  COLORS.sky,
-  COLORS.black,
-];
-
 /** Plotly's names of dash patterns, as SVG writes them. */
 const DASH_PATTERNS: Readonly<Record<string, string>> = {
   solid: DASHES[0],
@@ -80,7 +69,7 @@ export function toSeries(trace: Trace, index: number, categories: string[], over
   const { dash, shape } = line;
   const base = {
     name: trace.name ?? `series ${index + 1}`,
-    colour: own ?? PALETTE[index % PALETTE.length],
+    colour: own ?? SERIES_COLORS[index % SERIES_COLORS.length],
     colours: colours?.every((c) => c.startsWith('#')) ? colours : undefined,
     dash: (typeof dash === 'string' ? DASH_PATTERNS[dash] : undefined) ?? '',
     width: typeof line.width === 'number' ? Math.min(3, line.width) : 1.8,
