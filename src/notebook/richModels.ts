@@ -65,7 +65,7 @@ export function modelBundle(config: MambaConfig, at: { B?: number; L?: number } 
     {
       '': 'activations of a training step',
       value: formatBytes(d.activationBytes),
-      'in words': `about, for ${d.B} rows of ${number(d.L)} tokens`,
+      'in words': `an estimate, for ${number(d.B)} ${d.B === 1 ? 'row' : 'rows'} of ${number(d.L)} tokens`,
     },
   ];
   const { layer } = config.ssm_cfg;

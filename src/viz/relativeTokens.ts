@@ -134,7 +134,7 @@ export class RelativeAnnotator {
       case 'window':
         return `window ${p.window}, as sent`;
       case 'option template':
-        return c.templateSlot === 255
+        return c.templateSlot < 0
           ? `a new list of options, ${p.template.bytes.length} bytes`
           : `list of options ${c.templateSlot}`;
       case 'timestamps and SACK':

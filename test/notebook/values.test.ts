@@ -7,6 +7,7 @@ import { evaluateSources, traceOfFrames } from '../../src/evaluate';
 import { toSession } from '../../src/flows';
 import { loadModel, generateTraces, DEMO_MODEL_DIR, type GeneratedTrace } from '../../src/generate';
 import { describeLine, richBundle } from '../../src/notebook';
+import { modelBundle } from '../../src/notebook/richModels';
 import { decodeFrame } from '../../src/packets';
 import { encodeSession, getLayout, Vocabulary } from '../../src/tokens';
 import { DEFAULT_TRAIN, type History } from '../../src/train';
@@ -117,6 +118,9 @@ describe('rich repr', () => {
     const large = { ...config, n_layer: 24, d_model: 768 };
     expect(text(large).split('\n').length).toBe(shown.split('\n').length);
     expect(html(config)).toContain('activations of a training step');
+    const plain = (B: number) => modelBundle(config, { B, L: 2048 })['text/plain'];
+    expect(plain(1)).toContain('an estimate, for 1 row of 2,048 tokens');
+    expect(plain(8)).toContain('an estimate, for 8 rows of 2,048 tokens');
   });
 
   test('loaded model: what it was trained on and how well it does', async () => {

@@ -183,6 +183,21 @@ describe('tokens by field', () => {
     });
   });
 
+  test('a list of options is new once, then known by its number', () => {
+    const data = encodePacket([ethernet, ipv4, syn]);
+    const other = encodePacket([ethernet, ipv4, { ...syn, sourcePort: 50001 }]);
+    const packets = [data, other].map((bytes) => ({ data: bytes, wireLen: bytes.length, linkType: 1 }));
+    const templates = annotateTokens(packets).map(({ tokens, fields }) => {
+      const { from, to, meaning } = fields.find(({ name }) => name === 'option template')!;
+      return { tokens: [...tokens.subarray(from, to)], meaning };
+    });
+    const list = [2, 4, 1460 >> 8, 1460 & 255, 1, 3, 3, 7]; // MSS, no operation, window scale
+    expect(templates).toEqual([
+      { tokens: [255, 8, ...list], meaning: 'a new list of options, 8 bytes' },
+      { tokens: [8], meaning: 'list of options 8' },
+    ]);
+  });
+
   test('a refused packet has its reason instead of tokens', () => {
     const [arp] = annotateTokens([{ data: made.arp.bytes, wireLen: 42, linkType: 1 }]);
     expect(arp.tokens).toHaveLength(0);
