@@ -15,6 +15,8 @@ import { END_OF_TEXT, PKT } from './vocabulary';
  *   from inside       <|label|> <|pkt|> packet <|pkt|> packet <|pkt|> ...       no loss on the first two
  *
  * With time tokens every packet behind a <|pkt|> has one before it, and that of a piece's first packet no loss, either.
+ * In a piece from inside, what is seen of a flow's direction first carries no loss where it is not what came first: a model
+ * that learned to expect such packets would begin flows without a SYN.
  * Pieces of one phase of single flows (`phase`) end where the phase does, and only its tokens carry loss; what leads up to
  * it is context.
  *
@@ -255,8 +257,10 @@ interface PieceOrder {
 /** Encodes pieces into rows. */
 class PieceWriter {
   private readonly buffer = new TokenBuffer();
-  /** Tokens of the piece that carry loss: from here to its end. */
+  /** Tokens of the piece that carry loss: from here to its end, */
   private counted = 0;
+  /** but for these: [from, to), from, to ... */
+  private silent: number[] = [];
 
   constructor(
     private readonly dataset: TokenDataset,
@@ -283,7 +287,10 @@ class PieceWriter {
       out.starts[at + k] = k === 0 ? 1 : 0;
       out.mask[at + k] = k < silent ? 0 : 1;
     }
-    out.lossTokens += Math.max(0, inputs - silent);
+    for (let s = 0; s < this.silent.length; s += 2)
+      for (let k = this.silent[s] - 1; k < Math.min(this.silent[s + 1] - 1, inputs); k++)
+        out.mask[at + k] = 0;
+    for (let k = 0; k < inputs; k++) out.lossTokens += out.mask[at + k];
     // What follows, a piece or padding, begins anew. Rows begin anew in any case.
     if (at + inputs < out.starts.length) out.starts[at + inputs] = 1;
     return Math.max(1, inputs);
@@ -301,6 +308,7 @@ class PieceWriter {
     let i = from;
     const until = span ? span.to : packets.count;
     this.counted = span ? Infinity : 0;
+    this.silent = [];
     // A piece reaches what carries loss, however short it was meant to be.
     const wanted = () => buffer.length < length || (span !== undefined && i <= span.from);
     for (; i < until && wanted() && buffer.length <= room; i++) {
@@ -316,7 +324,10 @@ class PieceWriter {
       if (span && i >= span.from && this.counted === Infinity) this.counted = buffer.length;
       if (vocabulary.times && packets.timeBins && i > 0)
         buffer.push(vocabulary.times.first + packets.timeBins[i]);
+      const begins = buffer.length;
       buffer.pushBytes(bytes);
+      const { [i]: previous = -1 } = packets.previous;
+      if (previous >= 0 && previous < from) this.silent.push(begins, buffer.length);
       if (layout.endOfText) buffer.push(PKT);
       first = false;
     }
