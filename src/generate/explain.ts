@@ -8,12 +8,14 @@ import {
   likeliest,
   nameMark,
   nameTokens,
+  sumTokens,
   type NamedPlace,
   type NameFields,
   type Prediction,
   type TokenGuess,
+  type TokenSums,
 } from './explainTokens';
-import { givenLabel, likeliestLabel, requirePackets, sequenceOf } from './explainSequence';
+import { labelOf, requirePackets, sequenceOf } from './explainSequence';
 import type { LoadedModel } from './model';
 
 export interface ExplainOptions {
@@ -61,20 +63,12 @@ export interface ExplainedToken extends Prediction, NamedPlace {
 }
 
 /** Sums over the tokens of a field. */
-export interface FieldBits extends NamedPlace {
+export interface FieldBits extends NamedPlace, TokenSums {
   tokens: number;
-  /** Surprise of its tokens, summed. */
-  bits: number;
-  /** The surprise that the model expected, summed. */
-  entropyBits: number;
-  /** Tokens that were decided beforehand, were open, were a breach. */
-  law: number;
-  free: number;
-  broken: number;
 }
 
-/** A packet as a model sees it. Shows itself in a notebook; a line in a terminal. */
-export interface Explanation {
+/** A packet as a model sees it, with the sums of its tokens. Shows itself in a notebook; a line in a terminal. */
+export interface Explanation extends TokenSums {
   format: 'netssm-explanation';
   model: string;
   label: string;
@@ -91,12 +85,6 @@ export interface Explanation {
   tokens: ExplainedToken[];
   /** In the order of the packet. */
   fields: FieldBits[];
-  /** Surprise of all tokens, and what the model expected it to be. */
-  bits: number;
-  entropyBits: number;
-  law: number;
-  free: number;
-  broken: number;
 }
 
 /** Steps of a model in plain loops, whose inside can be looked at; made once a model. */
@@ -126,9 +114,9 @@ export async function explain(
   const first = Math.max(0, chosen - context);
   const frames = packets.slice(first, chosen + 1);
   const goesOn = chosen < packets.length - 1;
-  const given = givenLabel(model, options.label);
+  const label = labelOf(model, packets, options);
   const before = first > 0 ? packets[first - 1] : undefined;
-  const sequence = sequenceOf(model, frames, given ?? model.labels[0], fields, { before, goesOn });
+  const sequence = sequenceOf(model, frames, label, fields, { before, goesOn });
   const place = sequence.places[frames.length - 1];
   const named = sequence.packets[frames.length - 1];
   const frame = packets[chosen];
@@ -139,11 +127,8 @@ export async function explain(
       exitCode: 2,
     });
   }
-  const label = given ?? likeliestLabel(model, packets, fields);
   const { layout, vocabulary } = model;
   const { tokens } = sequence;
-  tokens[0] = vocabulary.labelId(label);
-
   const step = await openLoops(model);
   const state = step.newState();
   const logits = new Float32Array(step.vocabSize);
@@ -177,7 +162,6 @@ export async function explain(
       layers: probe.layers.map(viewOf),
     };
   });
-  const count = (verdict: string) => explained.filter((token) => token.verdict === verdict).length;
   const explanation: Explanation = {
     format: 'netssm-explanation',
     model: model.name,
@@ -190,31 +174,30 @@ export async function explain(
     contextTokens: place.start,
     tokens: explained,
     fields: sumFields(explained),
-    bits: sum(explained.map(({ surpriseBits }) => surpriseBits)),
-    entropyBits: sum(explained.map(({ entropyBits }) => entropyBits)),
-    law: count('law'),
-    free: count('free'),
-    broken: count('broken'),
+    ...sumTokens(explained),
   };
   return inspectable(explanation, (value) => explanationLine(value));
 }
 
 /** Sums by field, in the order of their first tokens. */
 export function sumFields(tokens: Iterable<Prediction & NamedPlace>): FieldBits[] {
-  const sums = new Map<string, FieldBits>();
-  for (const { field, protocol, wireshark, surpriseBits, entropyBits, verdict } of tokens) {
-    const key = `${protocol}/${field}`;
-    let row = sums.get(key);
-    if (!row) {
-      const zero = { tokens: 0, bits: 0, entropyBits: 0, law: 0, free: 0, broken: 0 };
-      sums.set(key, (row = { field, protocol, ...optional('wireshark', wireshark), ...zero }));
-    }
-    row.tokens++;
-    row.bits += surpriseBits;
-    row.entropyBits += entropyBits;
-    row[verdict]++;
+  const groups = new Map<string, (Prediction & NamedPlace)[]>();
+  for (const token of tokens) {
+    const key = `${token.protocol}/${token.field}`;
+    const group = groups.get(key);
+    if (group) group.push(token);
+    else groups.set(key, [token]);
   }
-  return [...sums.values()];
+  return Array.from(groups.values(), (group) => {
+    const [{ field, protocol, wireshark }] = group;
+    return {
+      field,
+      protocol,
+      ...optional('wireshark', wireshark),
+      tokens: group.length,
+      ...sumTokens(group),
+    };
+  });
 }
 
 /** Tokens of the context between two looks at the outside. */

@@ -3,15 +3,18 @@ import type { Frame } from '../capture/frame';
 import { END_OF_TEXT } from '../tokens';
 import { inspectable, type OnProgress } from '../util';
 import { sumFields, type FieldBits } from './explain';
-import { judge, kindOf, nameMark, type NamedPlace, type NameFields, type Prediction } from './explainTokens';
-import { wiresharkName } from './explainMeaning';
 import {
-  givenLabel,
-  likeliestLabel,
-  requirePackets,
-  sequenceOf,
-  type NamedSequence,
-} from './explainSequence';
+  judge,
+  kindOf,
+  nameMark,
+  sumTokens,
+  type NamedPlace,
+  type NameFields,
+  type Prediction,
+  type TokenSums,
+} from './explainTokens';
+import { wiresharkName } from './explainMeaning';
+import { labelOf, requirePackets, sequenceOf, type NamedSequence } from './explainSequence';
 import type { LoadedModel } from './model';
 
 export interface ExplainCaptureOptions {
@@ -27,17 +30,14 @@ export interface ExplainCaptureOptions {
 }
 
 /** One packet's share. */
-export interface PacketBits {
+export interface PacketBits extends Pick<TokenSums, 'bits' | 'entropyBits' | 'law'> {
   /** Index among the packets that were given. */
   packet: number;
   tokens: number;
-  bits: number;
-  entropyBits: number;
-  law: number;
 }
 
-/** What a capture costs a model. Shows itself in a notebook; a line in a terminal. */
-export interface CaptureExplanation {
+/** What a capture costs a model: by packet, by field, in sum. Shows itself in a notebook; a line in a terminal. */
+export interface CaptureExplanation extends TokenSums {
   format: 'netssm-capture-explanation';
   model: string;
   label: string;
@@ -50,11 +50,6 @@ export interface CaptureExplanation {
   tokens: number;
   /** The field that costs most first. */
   fields: FieldBits[];
-  bits: number;
-  entropyBits: number;
-  law: number;
-  free: number;
-  broken: number;
 }
 
 /** Tokens between two looks at the outside. */
@@ -77,12 +72,10 @@ export async function explainCapture(
   const frames = packets.slice(0, options.packets ?? packets.length);
   const { layout, vocabulary, stepper } = model;
   const whole = frames.length === packets.length;
-  const given = givenLabel(model, options.label);
-  const sequence = sequenceOf(model, frames, given ?? model.labels[0], options.fields, { goesOn: !whole });
+  const label = labelOf(model, frames, options);
+  const sequence = sequenceOf(model, frames, label, options.fields, { goesOn: !whole });
   const ends = layout.endOfText && (options.end ?? whole);
   const tokens = Uint16Array.from(ends ? [...sequence.tokens, END_OF_TEXT] : sequence.tokens);
-  const label = given ?? likeliestLabel(model, frames, options.fields);
-  tokens[0] = vocabulary.labelId(label);
 
   const names = namesOf(frames, sequence);
   const state = stepper.newState();
@@ -99,8 +92,6 @@ export async function explainCapture(
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
-  const total = (of: (each: Prediction) => number) => judged.reduce((sum, each) => sum + of(each), 0);
-  const count = (verdict: string) => judged.filter((each) => each.verdict === verdict).length;
   const explanation: CaptureExplanation = {
     format: 'netssm-capture-explanation',
     model: model.name,
@@ -111,11 +102,7 @@ export async function explainCapture(
     refused: sequence.places.filter((place) => !place).length,
     tokens: judged.length,
     fields: sumFields(judged).sort((a, b) => b.bits - a.bits),
-    bits: total(({ surpriseBits }) => surpriseBits),
-    entropyBits: total(({ entropyBits }) => entropyBits),
-    law: count('law'),
-    free: count('free'),
-    broken: count('broken'),
+    ...sumTokens(judged),
   };
   return inspectable(explanation, captureExplanationLine);
 }
@@ -140,13 +127,8 @@ function sharesOf({ places }: NamedSequence, judged: readonly Prediction[]): Pac
   return places.flatMap((place, packet) => {
     if (!place) return [];
     const own = judged.slice(place.start - 1, place.end - 1);
-    return {
-      packet,
-      tokens: own.length,
-      bits: own.reduce((sum, each) => sum + each.surpriseBits, 0),
-      entropyBits: own.reduce((sum, each) => sum + each.entropyBits, 0),
-      law: own.filter((each) => each.verdict === 'law').length,
-    };
+    const { bits, entropyBits, law } = sumTokens(own);
+    return { packet, tokens: own.length, bits, entropyBits, law };
   });
 }
 

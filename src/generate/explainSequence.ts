@@ -66,7 +66,7 @@ function timeBetween(
   return next !== undefined && isTimeToken(next, vocabulary) ? [next] : [];
 }
 
-/** The label to explain under: the one given, the only one, or nothing where the model has several. */
+/** The label that leaves no choice: the one given, the only one; nothing where the model has several. */
 export function givenLabel(
   model: Pick<LoadedModel, 'labels' | 'vocabulary'>,
   label?: string,
@@ -78,12 +78,21 @@ export function givenLabel(
   return model.labels.length === 1 ? model.labels[0] : undefined;
 }
 
+/** The label to explain packets under: the one given, the only one, or the one under which they surprise least. */
+export function labelOf(
+  model: LoadedModel,
+  packets: readonly Frame[],
+  { label, fields }: { label?: string; fields: NameFields },
+): string {
+  return givenLabel(model, label) ?? likeliestLabel(model, packets, fields);
+}
+
 /** What decides under which label a session is read, where none is given: its first packets, and tokens of them. */
 const LABEL_PACKETS = 64;
 const LABEL_TOKENS = 400;
 
 /** The label under which the beginning of a session surprises the model least. */
-export function likeliestLabel(model: LoadedModel, packets: readonly Frame[], fields: NameFields): string {
+function likeliestLabel(model: LoadedModel, packets: readonly Frame[], fields: NameFields): string {
   const { stepper, vocabulary, logitsLength, labels } = model;
   const { tokens } = sequenceOf(model, packets.slice(0, LABEL_PACKETS), labels[0], fields);
   const logits = new Float32Array(logitsLength);

@@ -67,6 +67,29 @@ export interface Prediction {
   verdict: Verdict;
 }
 
+/** Sums over some tokens. */
+export interface TokenSums {
+  /** Surprise of the tokens, summed. */
+  bits: number;
+  /** The surprise that the model expected, summed. */
+  entropyBits: number;
+  /** How many were decided beforehand, were open, were a breach. */
+  law: number;
+  free: number;
+  broken: number;
+}
+
+/** What some tokens cost together. */
+export function sumTokens(predictions: readonly Prediction[]): TokenSums {
+  const sums: TokenSums = { bits: 0, entropyBits: 0, law: 0, free: 0, broken: 0 };
+  for (const { surpriseBits, entropyBits, verdict } of predictions) {
+    sums.bits += surpriseBits;
+    sums.entropyBits += entropyBits;
+    sums[verdict]++;
+  }
+  return sums;
+}
+
 /** softmax(logits), in double. */
 export function probabilitiesOf(logits: ArrayLike<number>): Float64Array {
   let max = -Infinity;

@@ -15,6 +15,7 @@ export {
   type PacketKind,
   type Prediction,
   type TokenGuess,
+  type TokenSums,
   type Verdict,
 } from './explainTokens';
 export * from './generate';
