@@ -2,9 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
-
-const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-const sourceOf = (cell) => [].concat(cell.source).join('');
+import { htmlPage, sourceOf } from './html.mjs';
 
 /** What Jupyter calls the slide type; committed notebooks, which keep only tags, say `slide-skip` and so on. */
 export function slideType({ metadata = {} }) {
@@ -122,30 +120,20 @@ export function deckPage({ title, notebook }, render, assets) {
   const slides = slidesOf(notebook.cells, render);
   const body = slides.map(slide).join('\n');
   const file = (name) => readFileSync(new URL(name, assets), 'utf8');
-  const plotly = body.includes('Plotly.newPlot') ? `<script>${plotlyLoader()}</script>\n` : '';
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title>
-<style>
+  const plotly = body.includes('Plotly.newPlot') ? `\n<script>${plotlyLoader()}</script>` : '';
+  const head = `<style>
 ${file('book.css')}
 ${file('slides.css')}
 </style>
 <script>
 ${file('book.js')}
 </script>
-</head>
-<body class="slides">
-${body}
-<nav class="deck"><span class="keys">← → steps · n notes · c code</span><button type="button" data-do="back" title="back (←)">‹</button> <output></output> <button type="button" data-do="on" title="on (→)">›</button> <button type="button" data-do="notes" title="speaker notes (n)">notes</button> <button type="button" data-do="theme" title="light or dark">◐</button></nav>
-<script>
-${file('slides.js')}
-</script>
-${plotly}</body>
-</html>
 `;
+  const controls = `<nav class="deck"><span class="keys">← → steps · n notes · c code</span><button type="button" data-do="back" title="back (←)">‹</button> <output></output> <button type="button" data-do="on" title="on (→)">›</button> <button type="button" data-do="notes" title="speaker notes (n)">notes</button> <button type="button" data-do="theme" title="light or dark">◐</button></nav>`;
+  const scripts = `<script>
+${file('slides.js')}
+</script>${plotly}`;
+  return htmlPage({ title, head, body: `${body}\n${controls}\n${scripts}`, bodyClass: 'slides' });
 }
 
 function slide({ heading, title, text, shown, notes }, i) {

@@ -1,25 +1,13 @@
 // Pages around the rendered cells.
+import { escape, htmlPage, sourceOf } from './html.mjs';
 import { slug } from './render.mjs';
 
-const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-const sourceOf = (cell) => [].concat(cell.source).join('');
-
 /** @param up `''` or `'../'`: the way to the site's root. */
-function page({ title, body, up = '', head = '', bodyClass = '' }) {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title>
-<link rel="stylesheet" href="${up}assets/book.css">
+function page({ title, body, up = '', head = '' }) {
+  const assets = `<link rel="stylesheet" href="${up}assets/book.css">
 <script src="${up}assets/book.js"></script>
-${head}</head>
-<body${bodyClass ? ` class="${bodyClass}"` : ''}>
-${body}
-</body>
-</html>
 `;
+  return htmlPage({ title, head: assets + head, body });
 }
 
 const BUTTONS = '<button type="button" data-do="theme" title="light or dark">◐</button>';

@@ -1,5 +1,6 @@
 // Cells to HTML: Markdown with mathematics, highlighted code, outputs in their richest form.
 import { createRequire } from 'node:module';
+import { escape, sourceOf } from './html.mjs';
 
 const load = createRequire(import.meta.url);
 
@@ -12,8 +13,6 @@ function library(name) {
   }
 }
 
-const escape = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-const sourceOf = (cell) => [].concat(cell.source).join('');
 const joined = (text) => (Array.isArray(text) ? text.join('') : String(text));
 
 /** `## 2. Packets are tokens` can be linked as `#2-packets-are-tokens`, as on GitHub. */
