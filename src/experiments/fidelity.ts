@@ -27,11 +27,18 @@ import { Rng } from '../util';
 export interface FidelitySettings extends MeasureSettings {
   /** Traces of each class, each with a test session (or flow of one) as its twin. */
   traces: number;
+  /** Judge whole sessions; false: only single flows. */
+  sessions: boolean;
   /** Model of single flows; null: only the multi-flow side is judged. */
   flowModel: string | null;
   temperature: number;
   /** How often a packet that does not decode is drawn; 1 is the paper's single draw. */
   tries: number;
+  /**
+   * A trace ends where the model ends it, at `packets` at the latest, as the real ones do; false: also no later than its
+   * twin, which leaves connections open in every trace that would have been longer.
+   */
+  ownLength: boolean;
   /** Never draw the end of a trace. */
   continueAfterEnd: boolean;
   /** Training sessions of each class, and test ones at most, whose loss the membership audit compares; null: all. */
@@ -59,15 +66,19 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
   options: {
     ...MEASURE_DEFAULTS,
     traces: 10,
+    sessions: true,
     flowModel: null,
     temperature: 1,
     tries: 100,
+    ownLength: true,
     continueAfterEnd: false,
     auditSessions: 40,
   },
   fast: { ...MEASURE_FAST, traces: 3 },
   check(options) {
     checkCounts('fidelity', { ...options, temperature: 1 });
+    if (!options.sessions && options.flowModel === null)
+      throw badOptions('fidelity', ['with sessions false there must be a flowModel']);
     if (!(options.temperature > 0))
       throw badOptions('fidelity', [`temperature must be above 0, not ${options.temperature}`]);
   },
@@ -151,10 +162,10 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
   },
 };
 
-/** What is judged: sessions by the model, and single flows where there is a model of them. */
+/** What is judged: sessions by the model, unless they are left out, and single flows where there is a model of them. */
 function unitsOf({ config, options }: RunContext<FidelitySettings>): { unit: TraceUnit; model: string }[] {
   return [
-    { unit: 'session', model: config.model as string },
+    ...(options.sessions ? [{ unit: 'session' as const, model: config.model as string }] : []),
     ...(options.flowModel === null ? [] : [{ unit: 'flow' as const, model: options.flowModel }]),
   ];
 }
@@ -193,6 +204,7 @@ async function generateLabel(
     packets: options.packets ?? Infinity,
     sampling: { temperature: options.temperature },
     tries: options.tries,
+    ownLength: options.ownLength,
     continueAfterEnd: options.continueAfterEnd,
     seed: config.seed,
     dir: folderOf(context, unit, label),

@@ -15,7 +15,7 @@ import { NetssmError, Rng, type OnProgress } from '../util';
 /** The judged source's name in all tables. */
 export const MODEL_SOURCE = 'netssm';
 
-/** A real trace whose first packet is the prompt, and whose length is wanted. */
+/** A real trace whose first packet is the prompt. */
 export interface Twin {
   /** As in {@link realTraces}: the trace's `path`. */
   path: string;
@@ -29,6 +29,8 @@ export interface GenerateTwinsOptions {
   twins: readonly Twin[];
   /** Packets of each trace in all, the prompt's included; as many as the twin has where that is less. */
   packets: number;
+  /** A trace ends where the model ends it, or at `packets` (which must be finite), however long its twin is. Default false. */
+  ownLength?: boolean;
   sampling: Sampling;
   /** How often a packet that does not decode is drawn. */
   tries: number;
@@ -47,8 +49,8 @@ export interface GeneratedTwin {
   file: string;
   twin: string;
   promptPackets: number;
-  /** Packets asked for, and drawn; the prompt's not counted. */
-  wanted: number;
+  /** Packets of the twin, at most those asked for, and drawn; the prompt's not counted. */
+  twinPackets: number;
   packets: number;
   stopped: TraceReport['stopped'];
 }
@@ -86,15 +88,15 @@ export async function generateTwins(options: GenerateTwinsOptions): Promise<Gene
   for (const [i, twin] of twins.entries()) {
     if (signal?.aborted) throw new NetssmError('aborted', `stopped after ${i} of ${twins.length} traces`);
     const prompt = firstUsable(model, twin.frames);
-    const wanted = Math.min(options.packets, twin.frames.length) - 1;
-    if (!prompt || wanted < 1) {
+    const twinPackets = Math.min(options.packets, twin.frames.length) - 1;
+    if (!prompt || twinPackets < 1) {
       withoutPrompt++;
       continue;
     }
     const [trace] = await generateTraces({
       model,
       label,
-      packets: wanted,
+      packets: options.ownLength && options.packets < Infinity ? options.packets - 1 : twinPackets,
       prompt: [prompt],
       seed: new Rng(seed).split(`generate/${label}/${twin.path}`).uint32(),
       sampling: options.sampling,
@@ -108,7 +110,7 @@ export async function generateTwins(options: GenerateTwinsOptions): Promise<Gene
     const file = `${label}-${String(files.length).padStart(3, '0')}.pcap`;
     writePcap(join(dir, file), trace.frames, { linkType: trace.frames[0].linkType });
     const { packets, stopped } = trace.report;
-    files.push({ file, twin: twin.path, promptPackets: trace.promptPackets, wanted, packets, stopped });
+    files.push({ file, twin: twin.path, promptPackets: trace.promptPackets, twinPackets, packets, stopped });
     reports.push(trace.report);
     options.onProgress?.({ done: i + 1, total: twins.length, unit: 'traces', detail: label });
   }

@@ -6,7 +6,8 @@ import { column } from './tables';
 /** How generating went: what had to be drawn again, and what was given up. */
 export function generationTable(sets: readonly GeneratedLabel[], prefix: string): ResultTable {
   const percent = (part: number, of: number): number | null => (of === 0 ? null : (100 * part) / of);
-  const wanted = (set: GeneratedLabel): number => set.files.reduce((sum, file) => sum + file.wanted, 0);
+  const twins = (set: GeneratedLabel): number =>
+    set.files.reduce((sum, { twinPackets }) => sum + twinPackets, 0);
   return {
     id: `${prefix}generation`,
     title: 'Generating: prompt = the first packet of a test trace, which is not counted',
@@ -16,7 +17,7 @@ export function generationTable(sets: readonly GeneratedLabel[], prefix: string)
       column.name('layout'),
       column.ours('traces'),
       column.ours('packets'),
-      column.ours('of those asked for, %'),
+      column.ours('of those of the test traces, %'),
       column.ours('ended by the model, %'),
       column.ours('decoded at first try, %', 4),
       column.ours('given up'),
@@ -27,7 +28,7 @@ export function generationTable(sets: readonly GeneratedLabel[], prefix: string)
       set.layout,
       set.files.length,
       set.packets,
-      percent(set.packets, wanted(set)),
+      percent(set.packets, twins(set)),
       percent(set.files.filter(({ stopped }) => stopped === 'end').length, set.files.length),
       set.firstTry === null ? null : 100 * set.firstTry,
       set.skipped,

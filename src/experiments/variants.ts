@@ -24,7 +24,7 @@ import {
 } from './training';
 
 export interface VariantSettings extends TrainingSettings, MeasureSettings {
-  /** Traces of each class that each variant generates, as long as their twins and `packets` allow. */
+  /** Traces of each class that each variant generates, of `packets` packets at most. */
   traces: number;
   temperature: number;
   tries: number;
@@ -36,9 +36,16 @@ export type VariantResult = { tokensPerPacket: number } | TrainedVariant | Judge
 
 const demo = TRAIN_PRESETS.demo;
 
+/** As data/models/testbed was trained (configs/testbed.json), smaller. */
 const BASE: TrainingSettings['base'] = {
   ...demo,
-  model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 } },
+  model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 }, label_every_packet: true },
+  freshAddresses: 0.5,
+  openings: 0.8,
+  shortestPiece: null,
+  carryLen: 8192,
+  weightDecay: 0.1,
+  precision: 'bf16',
   evalEvery: 250,
   evalTokens: 40_000,
 };
@@ -50,7 +57,7 @@ const LAYOUT_VARIANTS: TrainingVariant[] = [
   {
     name: 'paper-94',
     layout: 'paper-94',
-    train: { mode: 'stream', renumber: false, freshAddresses: 0, shortestPiece: null },
+    train: { mode: 'stream', renumber: false, freshAddresses: 0, carryLen: null },
   },
 ];
 
@@ -61,10 +68,11 @@ const ABLATION_VARIANTS: TrainingVariant[] = [
   { name: 'half as wide', train: { model: { d_model: 64 } } },
   { name: 'twice as wide', train: { model: { d_model: 256 } } },
   { name: 'twice as deep', train: { model: { n_layer: 8 } } },
-  { name: 'context 256', train: { contextLen: 256, chunkLen: 256, batchSize: 8 } },
-  { name: 'context 4096', train: { contextLen: 4096, chunkLen: 1024, batchSize: 1 } },
+  { name: 'pieces of 1,024 tokens', train: { carryLen: null, shortestPiece: 128, openings: 0.5 } },
+  { name: 'updates of 256 tokens a row', train: { contextLen: 256, chunkLen: 256, batchSize: 8 } },
   { name: 'no renumbering', train: { renumber: false, freshAddresses: 0 } },
-  { name: 'openings 0.1', train: { openings: 0.1 } },
+  { name: 'label once', train: { model: { label_every_packet: false } } },
+  { name: 'float32', train: { precision: 'float32' } },
 ];
 
 const TINY: Partial<VariantSettings> = {
@@ -75,7 +83,7 @@ const TINY: Partial<VariantSettings> = {
     batchSize: 2,
     contextLen: 256,
     chunkLen: 256,
-    shortestPiece: 64,
+    carryLen: 1024,
     warmupSteps: 5,
     evalEvery: 20,
     evalTokens: 3000,
@@ -103,7 +111,7 @@ export const ablationExperiment = trainingExperiment({
   name: 'ablation',
   title: 'what each choice buys',
   description:
-    'Trains variants of one setting (Mamba-1, size, context length, renumbering, session openings) with as many ' +
+    'Trains variants of one setting (Mamba-1, size, length of pieces and updates, renumbering, the label, precision) with as many ' +
     'operations, and judges them as the layouts.',
   variants: ABLATION_VARIANTS,
   fastVariants: ABLATION_VARIANTS.slice(0, 3).map((variant) =>
@@ -129,7 +137,7 @@ function trainingExperiment(about: {
       ...MEASURE_DEFAULTS,
       variants,
       base: BASE,
-      teraOperations: 60,
+      teraOperations: 20,
       traces: 5,
       packets: 300,
       temperature: 1,
@@ -202,6 +210,7 @@ async function judgeJob(
       label,
       twins,
       packets: options.packets ?? Infinity,
+      ownLength: true,
       sampling: { temperature: options.temperature },
       tries: options.tries,
       seed: config.seed,
