@@ -41,10 +41,12 @@ const BASE: TrainingSettings['base'] = {
   ...demo,
   model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 }, label_every_packet: true },
   freshAddresses: 0.5,
-  openings: 0.8,
-  shortestPiece: null,
-  carryLen: 8192,
-  weightDecay: 0.1,
+  openings: 0.35,
+  shortestPiece: 512,
+  batchSize: 1,
+  contextLen: 2048,
+  chunkLen: 2048,
+  weightDecay: 0.05,
   precision: 'bf16',
   evalEvery: 250,
   evalTokens: 40_000,
@@ -57,7 +59,7 @@ const LAYOUT_VARIANTS: TrainingVariant[] = [
   {
     name: 'paper-94',
     layout: 'paper-94',
-    train: { mode: 'stream', renumber: false, freshAddresses: 0, carryLen: null },
+    train: { mode: 'stream', renumber: false, freshAddresses: 0, shortestPiece: null },
   },
 ];
 
@@ -68,8 +70,9 @@ const ABLATION_VARIANTS: TrainingVariant[] = [
   { name: 'half as wide', train: { model: { d_model: 64 } } },
   { name: 'twice as wide', train: { model: { d_model: 256 } } },
   { name: 'twice as deep', train: { model: { n_layer: 8 } } },
-  { name: 'pieces of 1,024 tokens', train: { carryLen: null, shortestPiece: 128, openings: 0.5 } },
-  { name: 'updates of 256 tokens a row', train: { contextLen: 256, chunkLen: 256, batchSize: 8 } },
+  { name: 'rows of 512', train: { contextLen: 512, chunkLen: 512, batchSize: 4, shortestPiece: 128 } },
+  { name: 'rows of 8,192', train: { contextLen: 8192, shortestPiece: 2048 } },
+  { name: 'openings 0.8', train: { openings: 0.8 } },
   { name: 'no renumbering', train: { renumber: false, freshAddresses: 0 } },
   { name: 'label once', train: { model: { label_every_packet: false } } },
   { name: 'float32', train: { precision: 'float32' } },
@@ -83,7 +86,7 @@ const TINY: Partial<VariantSettings> = {
     batchSize: 2,
     contextLen: 256,
     chunkLen: 256,
-    carryLen: 1024,
+    shortestPiece: 64,
     warmupSteps: 5,
     evalEvery: 20,
     evalTokens: 3000,
@@ -111,7 +114,7 @@ export const ablationExperiment = trainingExperiment({
   name: 'ablation',
   title: 'what each choice buys',
   description:
-    'Trains variants of one setting (Mamba-1, size, length of pieces and updates, renumbering, the label, precision) with as many ' +
+    'Trains variants of one setting (Mamba-1, size, length of rows, session openings, renumbering, the label, precision) with as many ' +
     'operations, and judges them as the layouts.',
   variants: ABLATION_VARIANTS,
   fastVariants: ABLATION_VARIANTS.slice(0, 3).map((variant) =>

@@ -40,18 +40,12 @@ export interface TrainConfig {
    * mode is `packed`.
    */
   phase: Phase | null;
-  /** `packed`: shortest piece in tokens; lengths are drawn from here to that of a row. null: pieces as long as a row. */
+  /** `packed`: shortest piece in tokens; lengths are drawn from here to contextLen. null: pieces as long as a row. */
   shortestPiece: number | null;
   /** Rows a step (B). */
   batchSize: number;
   /** Tokens a row (L); the gradient is exact over a row. */
   contextLen: number;
-  /**
-   * `packed`: rows of so many tokens, a multiple of contextLen, of which each update sees the next contextLen; the state
-   * is carried on to it (truncated backpropagation through time). So pieces are as long as whole sessions, and updates as
-   * many as before. null: a row an update.
-   */
-  carryLen: number | null;
   /**
    * Whether rows are differentiated in one piece (the tape in memory) or in chunks, all but the last of which are computed
    * twice: see memory.ts. Changes memory and time, never results. `auto`: in one piece while that fits the budget.
@@ -110,7 +104,6 @@ export const DEFAULT_TRAIN: TrainConfig = {
   shortestPiece: null,
   batchSize: 8,
   contextLen: 256,
-  carryLen: null,
   recompute: 'auto',
   chunkLen: null,
   memoryBudgetGB: null,
@@ -217,13 +210,10 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
     problems.push(`chunkLen (${config.chunkLen}) must not exceed contextLen (${config.contextLen})`);
   if (config.recompute === 'never' && config.chunkLen !== null && config.chunkLen < config.contextLen)
     problems.push(`recompute "never" and chunkLen (${config.chunkLen}) contradict each other`);
-  if (config.carryLen !== null && config.mode === 'stream')
-    problems.push('carryLen needs mode "packed": a stream carries its state anyway');
-  if (config.carryLen !== null && config.carryLen % config.contextLen !== 0)
-    problems.push(`carryLen (${config.carryLen}) must be a multiple of contextLen (${config.contextLen})`);
-  const row = config.carryLen === null ? 'contextLen' : 'carryLen';
-  if (config.shortestPiece !== null && config.shortestPiece > config[row]!)
-    problems.push(`shortestPiece (${config.shortestPiece}) must not exceed ${row} (${config[row]})`);
+  if (config.shortestPiece !== null && config.shortestPiece > config.contextLen)
+    problems.push(
+      `shortestPiece (${config.shortestPiece}) must not exceed contextLen (${config.contextLen})`,
+    );
   if (problems.length > 0) {
     throw new NetssmError('train_config_invalid', `${where}: ${problems.join('; ')}`, {
       hint: `Keys: ${known.join(', ')}.`,
@@ -247,14 +237,7 @@ function checkNumbers(config: TrainConfig, problems: string[]): void {
     check(key, atLeast1, 'a whole number of at least 1');
   for (const key of ['warmupSteps', 'evalEvery', 'seed'] as const)
     check(key, atLeast0, 'a whole number of at least 0');
-  for (const key of [
-    'chunkLen',
-    'decaySteps',
-    'evalTokens',
-    'patience',
-    'shortestPiece',
-    'carryLen',
-  ] as const)
+  for (const key of ['chunkLen', 'decaySteps', 'evalTokens', 'patience', 'shortestPiece'] as const)
     check(key, atLeast1, 'a whole number of at least 1', true);
   if (config.patience !== null && config.evalEvery === 0)
     problems.push('patience needs evalEvery above 0: it counts evaluations');

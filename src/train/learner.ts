@@ -39,7 +39,7 @@ export class Learner {
   readonly optimizer: AdamW;
   /** The engine's copy of the weights. */
   params: Params;
-  /** Recurrent states after the last rows, in `stream` mode and with `carryLen`. */
+  /** Recurrent states after the last rows, in `stream` mode. */
   states: LayerState[] | undefined;
   private readonly gradients: GradientSum;
   private gradientMs = 0;
@@ -139,7 +139,7 @@ export class Learner {
     tf.dispose(inputs);
     disposeStates(this.states ?? []);
     this.states = undefined;
-    if (this.train.mode === 'stream' || this.train.carryLen !== null) this.states = result.states;
+    if (this.train.mode === 'stream') this.states = result.states;
     else disposeStates(result.states);
     this.gradients.add(result.gradients);
     return result.loss;

@@ -1,4 +1,4 @@
-import { emptyBatch, planBatches, planPieces, type TokenBatch, type TokenDataset } from '../tokens';
+import { planBatches, planPieces, type TokenBatch, type TokenDataset } from '../tokens';
 import { NetssmError, type Rng } from '../util';
 import type { TrainConfig } from './config';
 import { Renumbering } from './renumber';
@@ -9,7 +9,7 @@ export interface BatchPosition {
   index: number;
 }
 
-/** A batch, and whether no state is carried into it: it begins an epoch, or rows. */
+/** A batch, and whether it begins an epoch: then no state is carried into it. */
 export interface NextBatch {
   batch: TokenBatch;
   fresh: boolean;
@@ -19,8 +19,6 @@ export interface NextBatch {
 interface Plan {
   /** Infinity where the plan never ends. */
   batches: number;
-  /** Batches from one that begins with the empty state to the next such one; Infinity: only the first does. */
-  carried: number;
   at(index: number): TokenBatch;
 }
 
@@ -55,7 +53,7 @@ export class Rows {
         this.position.index = 0;
         this.plan = this.makePlan();
       }
-      fresh ||= this.position.index % this.plan.carried === 0;
+      fresh ||= this.position.index === 0;
       const batch = this.plan.at(this.position.index++);
       if (batch.lossTokens === 0) continue;
       if (this.idMap) {
@@ -70,7 +68,7 @@ export class Rows {
 
   private makePlan(): Plan {
     const { batchSize, contextLen, mode, seed, renumber, freshAddresses } = this.config;
-    const { openings, evenLabels, shortestPiece, phase, carryLen } = this.config;
+    const { openings, evenLabels, shortestPiece, phase } = this.config;
     const rows = {
       dataset: this.dataset,
       split: 'train',
@@ -79,43 +77,19 @@ export class Rows {
       seed,
       labelEveryPacket: this.labelEveryPacket,
     } as const;
-    if (mode === 'stream') {
-      const plan = planBatches({ ...rows, epoch: this.position.epoch });
-      return { batches: plan.batches, carried: Infinity, at: (index) => plan.at(index) };
-    }
+    if (mode === 'stream') return planBatches({ ...rows, epoch: this.position.epoch });
     const change = (rng: Rng) => {
       const numbers = new Renumbering(rng, { addresses: rng.split('fresh').uniform() < freshAddresses });
       return numbers.change.bind(numbers);
     };
     const plan = planPieces({
       ...rows,
-      rowLen: carryLen ?? contextLen,
       openings,
       evenLabels,
       shortest: shortestPiece ?? undefined,
       phase: phase ?? undefined,
       change: renumber ? change : undefined,
     });
-    const parts = (carryLen ?? contextLen) / contextLen;
-    let whole: TokenBatch;
-    let wholeIndex = -1;
-    const at = (index: number): TokenBatch => {
-      const i = Math.floor(index / parts);
-      if (i !== wholeIndex) [whole, wholeIndex] = [plan.at(i), i];
-      return columns(whole, batchSize, (index % parts) * contextLen, contextLen);
-    };
-    return { batches: Infinity, carried: parts, at };
+    return { batches: Infinity, at: (index) => plan.at(index) };
   }
-}
-
-/** Columns [from, from + length) of a batch of `rows` rows. */
-function columns(batch: TokenBatch, rows: number, from: number, length: number): TokenBatch {
-  const rowLen = batch.tokens.length / rows;
-  if (length === rowLen) return batch;
-  const out = emptyBatch(rows, length);
-  for (let b = 0; b < rows; b++)
-    for (const key of ['tokens', 'targets', 'starts', 'mask'] as const)
-      out[key].set(batch[key].subarray(b * rowLen + from, b * rowLen + from + length), b * length);
-  out.lossTokens = out.mask.reduce((sum, m) => sum + m, 0);
-  return out;
 }

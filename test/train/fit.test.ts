@@ -178,28 +178,6 @@ describe('fit', () => {
     expect(await run(8)).toBeWithin(await run(32), 1e-5);
   });
 
-  it('carries the state through a row that several updates share, and resumes in its middle', async () => {
-    const row = { mode: 'packed', openings: 0.5, evalEvery: 0 } as const;
-    const rows = { ...row, contextLen: 16, carryLen: 64 };
-    const still = { lr: 1e-12, schedule: 'constant' } as const;
-    const { steps: parts } = await train(newRun(), { ...rows, ...still, steps: 8 });
-    const { steps: wholes } = await train(newRun(), { ...row, ...still, contextLen: 64, steps: 2 });
-    for (const [i, whole] of wholes.entries()) {
-      const own = parts.slice(4 * i, 4 * i + 4);
-      const sum = own.reduce((nats, { lossNats, tokens }) => nats + lossNats * tokens, 0);
-      expect(own.reduce((n, { tokens }) => n + tokens, 0)).toBe(whole.tokens);
-      expect(sum / whole.tokens).toBeCloseTo(whole.lossNats, 4);
-    }
-
-    const straight = await train(newRun(), { ...rows, steps: 7 });
-    const run = newRun();
-    const controller = new AbortController();
-    const onStep = (m: { step: number }) => m.step === 6 && controller.abort();
-    await train(run, { ...rows, steps: 7 }, { signal: controller.signal, onStep });
-    const rest = await fit({ run, data, engine, resume: true });
-    expect(rest.steps.map((m) => m.lossNats)).toEqual(straight.steps.map((m) => m.lossNats));
-  });
-
   it('refuses a loss that is not a number, and keeps the last checkpoint', async () => {
     const run = newRun();
     const settings = {
