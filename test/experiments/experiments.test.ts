@@ -96,6 +96,9 @@ describe('the list of experiments', () => {
     await expect(tiny('fidelity', temporaryFolder(), { temperature: 0 })).rejects.toThrow(
       'temperature must be above 0',
     );
+    await expect(tiny('fidelity', temporaryFolder(), { sessions: false })).rejects.toThrow(
+      'with sessions false there must be a flowModel',
+    );
     await expect(tiny('length', temporaryFolder(), { packets: 50, slice: 40 })).rejects.toThrow(
       'packets (50) must be two slices (40) at least',
     );
