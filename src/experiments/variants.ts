@@ -36,17 +36,14 @@ export type VariantResult = { tokensPerPacket: number } | TrainedVariant | Judge
 
 const demo = TRAIN_PRESETS.demo;
 
-/** As data/models/testbed was trained (configs/testbed.json), smaller. */
+/** As data/models/testbed was trained first (configs/testbed.json), smaller. */
 const BASE: TrainingSettings['base'] = {
   ...demo,
   model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 }, label_every_packet: true },
   freshAddresses: 0.5,
-  openings: 0.35,
-  shortestPiece: 512,
   batchSize: 1,
   contextLen: 2048,
   chunkLen: 2048,
-  weightDecay: 0.05,
   precision: 'bf16',
   evalEvery: 250,
   evalTokens: 40_000,

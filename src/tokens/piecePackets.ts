@@ -2,7 +2,7 @@ import { LinkType } from '../capture/frame';
 import type { Frame } from '../capture/frame';
 import { NetssmError } from '../util';
 import type { TokenDataset } from './meta';
-import { previousOfDirection } from './previousOfDirection';
+import { packetsBefore, type PacketsBefore } from './packetsBefore';
 import { decodeTokens } from './session';
 import { timeBinOfToken } from './times';
 import { END_OF_TEXT, PKT } from './vocabulary';
@@ -23,8 +23,8 @@ export interface SequencePackets {
   readonly linkType: number;
   /** [count], with time tokens: bin of the gap before each packet. */
   readonly timeBins?: Uint16Array;
-  /** [count]: see {@link previousOfDirection}; empty where `encoded`. */
-  readonly previous: Int32Array;
+  /** Undefined where `encoded`. */
+  readonly before?: PacketsBefore;
 }
 
 /** Bytes of packets that {@link PacketStore} holds: a few million packets. */
@@ -69,8 +69,12 @@ export class PacketStore {
   }
 }
 
-const size = ({ data, at, wireLens, timeBins, previous }: SequencePackets) =>
-  data.byteLength + at.byteLength + wireLens.byteLength + previous.byteLength + (timeBins?.byteLength ?? 0);
+const size = ({ data, at, wireLens, timeBins, before }: SequencePackets) =>
+  data.byteLength +
+  at.byteLength +
+  wireLens.byteLength +
+  (timeBins?.byteLength ?? 0) +
+  (before ? before.previous.byteLength + before.tcp.byteLength : 0);
 
 function decodeSequence(dataset: TokenDataset, sequence: number): SequencePackets {
   const { linkType = LinkType.ETHERNET } = dataset.sequences[sequence];
@@ -91,8 +95,8 @@ function decodeSequence(dataset: TokenDataset, sequence: number): SequencePacket
   const wireLens = Uint32Array.from(packets, (p) => p.wireLen);
   // A packet that nothing precedes has no bin; 0 stands in its place.
   const timeBins = decoded.timeBins && Uint16Array.from(decoded.timeBins, (bin) => Math.max(0, bin));
-  const previous = previousOfDirection(data, at, linkType);
-  return { count: packets.length, encoded: false, data, at, wireLens, linkType, timeBins, previous };
+  const before = packetsBefore(data, at, linkType);
+  return { count: packets.length, encoded: false, data, at, wireLens, linkType, timeBins, before };
 }
 
 function splitSequence(dataset: TokenDataset, sequence: number): SequencePackets {
@@ -118,6 +122,5 @@ function splitSequence(dataset: TokenDataset, sequence: number): SequencePackets
     wireLens: new Uint32Array(0),
     linkType: LinkType.ETHERNET,
     timeBins: times && Uint16Array.from({ length: ends.length - 1 }, (_, i) => bins[i] ?? 0),
-    previous: new Int32Array(0),
   };
 }

@@ -15,8 +15,9 @@ import { END_OF_TEXT, PKT } from './vocabulary';
  *   from inside       <|label|> <|pkt|> packet <|pkt|> packet <|pkt|> ...       no loss on the first two
  *
  * With time tokens every packet behind a <|pkt|> has one before it, and that of a piece's first packet no loss, either.
- * In a piece from inside, what is seen of a flow's direction first carries no loss where it is not what came first: a model
- * that learned to expect such packets would begin flows without a SYN.
+ * In a piece from inside, the first packet of a flow's direction is often not the one that the direction began with. Of TCP
+ * such packets carry no loss, for a model that learned to expect them would begin flows without a SYN; of other protocols
+ * they look like any, and their first token, which says that a new flow begins now, carries none.
  * Pieces of one phase of single flows (`phase`) end where the phase does, and only its tokens carry loss; what leads up to
  * it is context.
  *
@@ -326,8 +327,9 @@ class PieceWriter {
         buffer.push(vocabulary.times.first + packets.timeBins[i]);
       const begins = buffer.length;
       buffer.pushBytes(bytes);
-      const { [i]: previous = -1 } = packets.previous;
-      if (previous >= 0 && previous < from) this.silent.push(begins, buffer.length);
+      const { before } = packets;
+      if (before && before.previous[i] >= 0 && before.previous[i] < from)
+        this.silent.push(begins, before.tcp[i] ? buffer.length : begins + 1);
       if (layout.endOfText) buffer.push(PKT);
       first = false;
     }
