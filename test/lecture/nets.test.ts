@@ -213,6 +213,33 @@ describe('sizes', () => {
     expect(constant[name].data).toEqual(selective[name].data);
   });
 
+  it('another memory to begin with: decays and step sizes in their ranges, all else as before', () => {
+    const memory = { A_init_range: [0.02, 0.5], dt_min: 0.02, dt_max: 0.3 } as const;
+    const softplus = (v: number) => Math.log1p(Math.exp(v));
+    const inside = (data: Float32Array, of: (v: number) => number, [low, high]: readonly number[]) => {
+      const [least, most] = [Math.min(...data.map(of)), Math.max(...data.map(of))];
+      expect(least).toBeGreaterThan(0.99 * low);
+      expect(most).toBeLessThan(1.01 * high);
+      return most / least;
+    };
+    for (const mixer of ['mamba1', 'mamba2', 'lti'] as const) {
+      const config = { ...SMALL[mixer], d_model: 32, d_state: 8, nheads: 16 };
+      const [usual, long] = [initNet(config, 5), initNet(config, 5, memory)];
+      for (const [name, { data, shape }] of Object.entries(long)) {
+        if (name.endsWith('A_log')) {
+          expect(inside(data, Math.exp, memory.A_init_range)).toBeGreaterThan(3);
+          if (shape.length === 2) expect(Math.exp(data[7])).toBeCloseTo(0.5, 5);
+        } else if (/log_dt$|dt(_proj\.|_)bias$/.test(name)) {
+          const of = name.endsWith('log_dt') ? Math.exp : softplus;
+          expect(inside(data, of, [memory.dt_min, memory.dt_max])).toBeGreaterThan(3);
+        } else expect(data, name).toEqual(usual[name].data);
+      }
+      expect(initNet(config, 5, memory)).toEqual(long);
+    }
+    expect(() => initNet(SMALL.mamba2, 1, { dt_min: 0.2 })).toThrow(/dt from 0.2 to 0.1 is no range/);
+    expect(() => initNet(SMALL.gru, 1, { A_init_range: [0, 1] })).toThrow(/A_init_range from 0 to 1/);
+  });
+
   it('says what is wrong', () => {
     expect(() => fullConfig({ ...mamba, mixer: 's4' as MixerName, n_layer: 0 })).toThrow(
       /mixer is "s4".*; n_layer is 0/,

@@ -11,7 +11,10 @@ import {
   selectiveCopying,
   selectiveCopyingTask,
   taskBatch,
+  trainCopying,
+  trainingProgram,
   trainTask,
+  type NetConfig,
 } from '../../src/lecture';
 import { useEngine, type TF } from '../../src/tensor';
 import { Rng } from '../../src/util';
@@ -157,5 +160,62 @@ describe('training', () => {
     const net = makeNet(tf, { mixer: 'gru', vocab_size: 5, d_model: 8, n_layer: 1 }, 1);
     expect(() => trainTask(net, task, { steps: 1 })).toThrow(/knows 5 ids, copying has 6/);
     net.dispose();
+  });
+});
+
+describe('several nets on selective copying', () => {
+  const settings = { length: 8, symbols: 4, tokensToCopy: 3 };
+  const small: NetConfig = { mixer: 'mamba2', vocab_size: 6, d_model: 8, n_layer: 1, d_state: 8, nheads: 2 };
+  const options = { steps: 4, batchSize: 4, evalEvery: 2, evalExamples: 8, seed: 3 };
+  let tf: TF;
+  beforeAll(async () => {
+    tf = (await useEngine()).tf;
+  });
+  const bothNets = () => ({ a: makeNet(tf, small, 1), b: makeNet(tf, { ...small, mixer: 'lti' }, 2) });
+
+  it('here: one after the other, as trainTask does with practice that grows', async () => {
+    const nets = bothNets();
+    const seen: string[] = [];
+    const told = (name: string, { update }: { update: number }) => seen.push(`${name}${update}`);
+    const histories = await trainCopying(nets, settings, { ...options, jobs: 1, onEvaluation: told });
+    expect(seen).toEqual(['a2', 'a4', 'b2', 'b4']);
+    const alone = makeNet(tf, small, 1);
+    const practice = growingCopying(settings);
+    const { losses } = await trainTask(alone, selectiveCopyingTask(settings), { ...options, practice });
+    expect(histories.a.losses).toEqual(losses);
+    expect(histories.b).toMatchObject({ mixer: 'lti', updates: 4, stopped: 'steps' });
+    const fixed = await trainCopying({ alone }, settings, { ...options, growing: false, jobs: 1 });
+    expect(fixed.alone.losses).not.toEqual(losses);
+    for (const net of [alone, ...Object.values(nets)]) net.dispose();
+  });
+
+  describe.skipIf(trainingProgram() === undefined)('in processes (skipped where dist/ is not built)', () => {
+    it('the same numbers, weights included', async () => {
+      const [here, there] = [bothNets(), bothNets()];
+      const seen: string[] = [];
+      const [one, two] = [
+        await trainCopying(here, settings, { ...options, jobs: 1 }),
+        await trainCopying(there, settings, {
+          ...options,
+          jobs: 2,
+          onEvaluation: (name, { update }) => seen.push(`${name}${update}`),
+        }),
+      ];
+      expect(seen.sort()).toEqual(['a2', 'a4', 'b2', 'b4']);
+      for (const name of ['a', 'b'] as const) {
+        expect(two[name].losses).toEqual(one[name].losses);
+        expect(there[name].weights).toEqual(here[name].weights);
+        const [x, y] = [here, there].map((nets) => evaluateTask(nets[name], selectiveCopyingTask(settings)));
+        expect(x).toEqual(y);
+      }
+      for (const net of [...Object.values(here), ...Object.values(there)]) net.dispose();
+    });
+
+    it('an error of one net ends the other and arrives as it was', async () => {
+      const nets = { wide: bothNets().a, narrow: makeNet(tf, { ...small, vocab_size: 5 }, 1) };
+      const training = trainCopying(nets, settings, { ...options, steps: 100_000, evalEvery: 0, jobs: 2 });
+      await expect(training).rejects.toMatchObject({ code: 'net_vocabulary' });
+      for (const net of Object.values(nets)) net.dispose();
+    });
   });
 });

@@ -7,7 +7,7 @@
  *   G          chunks of all rows, B ceil(L / Q)    K          taps of the short convolution
  */
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs';
-import { causalConvSilu, linear, linearParts, linearScan, silu, type TF } from '../../tensor';
+import { causalConvSilu, linear, linearParts, silu, type TF } from '../../tensor';
 
 /** The parameters of one layer's mixer. */
 export interface LtiParams {
@@ -56,12 +56,12 @@ export function discretiseLti(
 export function ltiScan(tf: TF, x: Tensor3D, { logDecay, input, output }: LtiSystem): Tensor3D {
   const [B, L, E] = x.shape;
   const N = logDecay.shape[1];
-  const Q = Math.min(L, LONGEST_CHUNK);
-  const chunks = Math.ceil(L / Q);
+  const chunks = Math.ceil(L / LONGEST_CHUNK);
+  const Q = Math.ceil(L / chunks);
   const G = B * chunks;
   const fill = chunks * Q - L;
   const padded = fill ? tf.pad(x, [[0, 0], [0, fill], [0, 0]]) : x; // prettier-ignore
-  const X = tf.transpose(tf.reshape(padded, [G, Q, E]), [2, 1, 0]) as Tensor3D; // [E, Q, G]
+  const X = tf.reshape(tf.transpose(tf.reshape(padded, [G * Q, E])), [E, G, Q]) as Tensor3D;
 
   const steps = tf.range(0, Q + 1); // [Q+1]
   const powers = tf.exp(tf.mul(tf.reshape(logDecay, [E, N, 1]), steps)); // decay^0 .. decay^Q: [E, N, Q+1]
@@ -71,26 +71,26 @@ export function ltiScan(tf: TF, x: Tensor3D, { logDecay, input, output }: LtiSys
   // Inside a chunk: the kernel k_l = sum_n weights decay^l, laid out as a lower triangle.
   const kernel = tf.matMul(tf.reshape(weights, [E, 1, N]), upTo); // [E, 1, Q]
   const T = tf.reshape(tf.matMul(tf.reshape(kernel, [E, Q]), diagonals(tf, Q)), [E, Q, Q]);
-  const inside = tf.matMul(T, X) as Tensor3D; // [E, Q, G]
+  const inside = tf.matMul(X, T, false, true) as Tensor3D; // [E, G, Q]
   if (chunks === 1) return back(tf, inside, B, L);
 
   // What each chunk leaves in the state at its end, and the state each begins with.
-  const left = tf.matMul(tf.reverse(upTo, 2), X); // [E, N, G]
-  const rows = tf.reshape(tf.transpose(left, [2, 0, 1]), [B, chunks, E * N]) as Tensor3D;
-  const across = tf.reshape(tf.slice(powers, [0, 0, Q], [E, N, 1]), [1, 1, E * N]);
-  const ends = linearScan(tf, tf.tile(across, [B, chunks, 1]) as Tensor3D, rows); // [B, chunks, E N]
-  const before = tf.slice(ends, [0, 0, 0], [B, chunks - 1, E * N]);
-  const begins = tf.reshape(tf.concat([tf.zeros([B, 1, E * N]), before], 1), [G, E, N]);
+  const left = tf.matMul(X, tf.reverse(upTo, 2), false, true); // [E, G, N]
+  const across = tf.slice(powers, [0, 0, Q], [E, N, 1]).reshape([E, 1, N]);
+  let h: Tensor = tf.zeros([E, B, N]);
+  const begins = [h];
+  for (const added of tf.unstack(tf.reshape(left, [E, B, chunks, N]), 2).slice(0, -1))
+    begins.push((h = tf.add(tf.mul(across, h), added)));
 
   const read = tf.mul(tf.slice(powers, [0, 0, 1], [E, N, Q]), tf.reshape(weights, [E, N, 1])); // [E, N, Q]
-  const carried = tf.matMul(read, tf.transpose(begins, [1, 2, 0]), true); // [E, Q, G]
+  const carried = tf.matMul(tf.reshape(tf.stack(begins, 2), [E, G, N]), read); // [E, G, Q]
   return back(tf, tf.add(inside, carried), B, L);
 }
 
-/** [E, Q, G] -> [B, L, E]. */
+/** [E, G, Q] -> [B, L, E]. */
 function back(tf: TF, y: Tensor3D, B: number, L: number): Tensor3D {
   const E = y.shape[0];
-  const rows = tf.reshape(tf.transpose(y, [2, 1, 0]), [B, -1, E]) as Tensor3D;
+  const rows = tf.reshape(tf.transpose(tf.reshape(y, [E, -1])), [B, -1, E]) as Tensor3D;
   return rows.shape[1] === L ? rows : tf.slice(rows, [0, 0, 0], [B, L, E]);
 }
 

@@ -12,7 +12,7 @@ import {
 } from './attention';
 import { fullConfig, mambaConfig, type FullNetConfig, type NetConfig } from './config';
 import { gruMixer, type GruParams } from './gru';
-import { initNet } from './init';
+import { initNet, type InitOptions } from './init';
 import { ltiMixer, type LtiParams } from './lti';
 import { below } from './prefix';
 import { countParameters, netShapes } from './shapes';
@@ -46,13 +46,13 @@ interface Branch {
 
 /**
  * A net with fresh weights (`initNet`), by config and seed alone the same on every engine. The caller disposes it.
- * @throws NetssmError `net_config`.
+ * @throws NetssmError `net_config`, `net_init`.
  * @example
  * const net = makeNet(tf, { mixer: 'gru', vocab_size: 18, d_model: 64, n_layer: 2 }, 1);
  * const logits = net.forward(tf.tensor2d([[1, 2, 3]], [1, 3], 'int32')); // [1, 3, 18]
  */
-export function makeNet(tf: TF, config: NetConfig, seed: number): SequenceNet {
-  return netOfWeights(tf, config, initNet(config, seed));
+export function makeNet(tf: TF, config: NetConfig, seed: number, init?: InitOptions): SequenceNet {
+  return netOfWeights(tf, config, initNet(config, seed, init));
 }
 
 /**
