@@ -1,9 +1,10 @@
-// Makes a model of data/models: tokenise captures, train with a config (under an hour on one core with the native
-// engine; Ctrl-C and the same command go on), judge on every token of the test captures, export.
+// Makes a model of data/models: tokenise captures, train with a config (an hour on one core with the native engine;
+// Ctrl-C and the same command go on), export it as bfloat16, judge what is exported on every token of the test captures.
 //   node scripts/ship-model.mjs demo                   data/captures,     configs/demo.json,    data/models/demo
-//   node scripts/ship-model.mjs testbed                data/testbed/set,  configs/testbed.json, data/models/testbed
-//     --captures DIR --config FILE --data DIR (tokens) --run DIR --out DIR
-import { copyFileSync, existsSync } from 'node:fs';
+//   node scripts/ship-model.mjs testbed                data/testbed/set,  configs/testbed,      data/models/testbed
+//     --captures DIR --config FILE|DIR --data DIR (tokens) --run DIR --out DIR
+// The configs of a folder are steps, in order of their names: each starts from the weights of the one before.
+import { copyFileSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,7 +18,7 @@ const { values, positionals } = parseArgs({
 const [name = 'demo'] = positionals;
 const args = {
   captures: name === 'testbed' ? 'data/testbed/set' : 'data/captures',
-  config: join('configs', `${name}.json`),
+  config: join('configs', name === 'testbed' ? name : `${name}.json`),
   data: join(root, 'out', 'models', name, 'tokens'),
   run: join(root, 'runs', name),
   out: join(root, 'data', 'models', name),
@@ -37,19 +38,21 @@ const step = async (...words) => {
 if (!existsSync(join(args.data, 'meta.json'))) {
   await step('tokenize', args.captures, '--out', args.data);
 }
-const resume = existsSync(join(args.run, 'checkpoint')) ? ['--resume'] : [];
-await step(
-  'train',
-  '--data',
-  args.data,
-  '--out',
-  args.run,
-  '--config',
-  args.config,
-  '--seed',
-  '1',
-  ...resume,
-);
+const train = (run, config, ...more) => {
+  const resume = existsSync(join(run, 'checkpoint')) ? ['--resume'] : more;
+  return step('train', '--data', args.data, '--out', run, '--config', config, '--seed', '1', ...resume);
+};
+const configs = statSync(args.config).isDirectory()
+  ? readdirSync(args.config)
+      .sort()
+      .map((file) => join(args.config, file))
+  : [args.config];
+let run;
+for (const [i, config] of configs.entries()) {
+  const from = run;
+  run = i === 0 ? args.run : `${args.run}-${i + 1}`;
+  await train(run, config, ...(from ? ['--init', from] : []));
+}
 
 const { useEngine } = require('../dist/tensor/index.js');
 const { openDataset } = require('../dist/tokens/index.js');
@@ -60,7 +63,8 @@ const { TerminalProgress } = require('../dist/util/index.js');
 
 const engine = await useEngine();
 const dataset = openDataset(args.data);
-const { config, weights } = loadModelFiles(args.run);
+exportModel(run, args.out, { bf16: true });
+const { config, weights } = loadModelFiles(args.out);
 const progress = new TerminalProgress('judge');
 const loss = await evaluateLoss(engine, config, toParams(engine.tf, weights), dataset, 'test', {
   onProgress: progress.report,
@@ -69,7 +73,8 @@ progress.finish();
 const fitting = new TerminalProgress('baselines');
 const baselines = fitTokenBaselines(dataset, { onProgress: fitting.report });
 fitting.finish();
-exportModel(args.run, args.out, {
+exportModel(run, args.out, {
+  bf16: true,
   card: {
     heldOutLossNats: loss.lossNats,
     heldOutTokens: loss.tokens,
@@ -85,7 +90,7 @@ exportModel(args.run, args.out, {
   },
 });
 for (const name of ['train.json', 'env.json', 'metrics.jsonl'])
-  copyFileSync(join(args.run, name), join(args.out, name));
+  copyFileSync(join(run, name), join(args.out, name));
 const bar = Math.min(...baselines.filter(({ role }) => role === 'baseline').map((b) => b.lossNats));
 console.log(
   `${args.out}: ${loss.lossNats.toFixed(4)} nats a token on ${loss.tokens.toLocaleString('en')} held-out tokens`,

@@ -36,7 +36,7 @@ export type VariantResult = { tokensPerPacket: number } | TrainedVariant | Judge
 
 const demo = TRAIN_PRESETS.demo;
 
-/** As data/models/testbed was trained first (configs/testbed.json), smaller. */
+/** As data/models/testbed was trained first (configs/testbed/1-pieces.json), smaller. */
 const BASE: TrainingSettings['base'] = {
   ...demo,
   model: { d_model: 128, n_layer: 4, ssm_cfg: { d_state: 64, headdim: 32 }, label_every_packet: true },

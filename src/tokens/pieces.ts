@@ -21,7 +21,8 @@ import { END_OF_TEXT, PKT } from './vocabulary';
  * Pieces of one phase of single flows (`phase`) end where the phase does, and only its tokens carry loss; what leads up to
  * it is context.
  *
- * `<|endoftext|>` follows where the session ends. Pieces are drawn, not dealt: each row by itself, from its number alone,
+ * `<|endoftext|>` follows where the session ends. Rows cut pieces at their ends, so ends of sessions would be seen more rarely
+ * than beginnings: `endings`. Pieces are drawn, not dealt: each row by itself, from its number alone,
  * so that any row can be made at any time.
  */
 
@@ -35,6 +36,8 @@ export interface PieceOptions {
   seed: number;
   /** Share of the pieces that begin where their session begins, 0 to 1; the others begin at any other packet of it. */
   openings: number;
+  /** Share of the pieces that end where their session ends, and begin where their length asks for it. Default 0. */
+  endings?: number;
   /**
    * Draws a label first, all with the same probability, then a session or a place of it: every label is seen as often,
    * however many and long its sessions are. Default false: see {@link planPieces}.
@@ -94,13 +97,13 @@ interface Group extends Pool {
  */
 export function planPieces(options: PieceOptions): PiecePlan {
   const { dataset, split, rowLen, batch, seed, openings, change, phase } = options;
-  const { maxBytes = PACKET_STORE_BYTES, evenLabels = false } = options;
+  const { maxBytes = PACKET_STORE_BYTES, evenLabels = false, endings = 0 } = options;
   const shortest = Math.min(options.shortest ?? rowLen, rowLen);
   checkRows(rowLen, batch);
-  if (!(openings >= 0 && openings <= 1) || !(shortest >= 1)) {
+  if (!(openings >= 0 && endings >= 0 && openings + endings <= 1) || !(shortest >= 1)) {
     throw new NetssmError(
       'batch_options',
-      `openings must be from 0 to 1 and shortest at least 1, not ${openings} and ${shortest}`,
+      `openings and endings must be from 0 to 1 together, and shortest at least 1, not ${openings}, ${endings} and ${shortest}`,
       { exitCode: 2 },
     );
   }
@@ -149,15 +152,17 @@ export function planPieces(options: PieceOptions): PiecePlan {
       if (room - length < Math.min(shortest, rowLen / 4)) length = room + 1;
       const pool = evenLabels ? group.labels[rng.int(group.labels.length)] : group;
       const insides = pool.inside[pool.inside.length - 1];
-      const opens = rng.uniform() < openings || insides === 0;
+      const place = rng.uniform();
+      const opens = place < openings || insides === 0;
+      const closes = !opens && place < openings + endings;
       const anyOne = evenLabels || phase !== undefined;
       const turn = anyOne ? rng.int(pool.sequences.length) : opening++;
       // Of handshakes and teardowns a flow has one, however long it is.
-      const inTurn = opens || (phase !== undefined && phase !== 'data');
+      const inTurn = opens || closes || (phase !== undefined && phase !== 'data');
       const [sequence, start] = inTurn
         ? [pool.sequences[turn % pool.sequences.length], 0]
         : insideStart(pool, rng.int(insides));
-      let from = start;
+      let from = closes ? endingStart(dataset.sequences[sequence], Math.min(length, room)) : start;
       const span = spans.get(sequence);
       if (span && !opens) {
         const { packets, length: tokens } = dataset.sequences[sequence];
@@ -240,6 +245,14 @@ function insideStart({ sequences, inside }: Pool, n: number): [sequence: number,
   // Sessions of one packet have no place inside: of equal sums the last is taken.
   const i = lastAtMost(inside, n);
   return [sequences[i], 1 + n - inside[i]];
+}
+
+/** A packet from which on a sequence takes about `length` tokens, rather less: what is beyond a row's end is cut. */
+function endingStart(
+  { packets, length: tokens }: { packets: number; length: number },
+  length: number,
+): number {
+  return Math.max(0, packets - Math.max(1, Math.floor((0.9 * length * packets) / tokens)));
 }
 
 interface PieceOrder {

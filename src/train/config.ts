@@ -33,6 +33,8 @@ export interface TrainConfig {
   freshAddresses: number;
   /** `packed`: share of the pieces that begin where their session begins. */
   openings: number;
+  /** `packed`: share of the pieces that end where their session ends. */
+  endings: number;
   /** `packed`: every label as often, however many and long its sessions are; false: as often as its packets are. */
   evenLabels: boolean;
   /**
@@ -99,6 +101,7 @@ export const DEFAULT_TRAIN: TrainConfig = {
   renumber: false,
   freshAddresses: 0,
   openings: 0.5,
+  endings: 0,
   evenLabels: false,
   phase: null,
   shortestPiece: null,
@@ -202,6 +205,8 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
     problems.push(`renumber must be true or false, not ${JSON.stringify(config.renumber)}`);
   if (config.renumber === true && config.mode === 'stream')
     problems.push('renumber needs mode "packed": in a stream a session goes on from row to row');
+  if (config.openings <= 1 && config.endings <= 1 && config.openings + config.endings > 1)
+    problems.push(`openings (${config.openings}) and endings (${config.endings}) must not exceed 1 together`);
   if (config.freshAddresses > 0 && config.renumber !== true)
     problems.push(`freshAddresses (${config.freshAddresses}) needs renumber`);
   if (config.init !== null && typeof config.init !== 'string') problems.push('init must be a folder or null');
@@ -244,7 +249,7 @@ function checkNumbers(config: TrainConfig, problems: string[]): void {
   for (const key of ['maxSeconds', 'memoryBudgetGB'] as const) check(key, (n) => n > 0, 'above 0', true);
   for (const key of ['lr', 'eps', 'clipNorm'] as const) check(key, (n) => n > 0, 'above 0');
   for (const key of ['beta1', 'beta2'] as const) check(key, share, 'in [0, 1)');
-  for (const key of ['minLrShare', 'freshAddresses', 'openings'] as const)
+  for (const key of ['minLrShare', 'freshAddresses', 'openings', 'endings'] as const)
     check(key, (n) => n >= 0 && n <= 1, 'in [0, 1]');
   check('weightDecay', (n) => n >= 0, 'at least 0');
 }

@@ -68,7 +68,7 @@ export class Rows {
 
   private makePlan(): Plan {
     const { batchSize, contextLen, mode, seed, renumber, freshAddresses } = this.config;
-    const { openings, evenLabels, shortestPiece, phase } = this.config;
+    const { openings, endings, evenLabels, shortestPiece, phase } = this.config;
     const rows = {
       dataset: this.dataset,
       split: 'train',
@@ -85,6 +85,7 @@ export class Rows {
     const plan = planPieces({
       ...rows,
       openings,
+      endings,
       evenLabels,
       shortest: shortestPiece ?? undefined,
       phase: phase ?? undefined,

@@ -121,6 +121,18 @@ describe.each(['tokens as they are', 'decoded and encoded again'] as const)('pla
     for (const { tokens } of ends) expect(tokens.indexOf(END_OF_TEXT)).toBe(tokens.length - 1);
   });
 
+  it('ends the asked share of the pieces where their sessions end', () => {
+    const ended = (more: Partial<PieceOptions>) => {
+      const pieces = many(planned({ openings: 0, ...more }), 60);
+      return pieces.filter(({ tokens }) => tokens.includes(END_OF_TEXT)).length / pieces.length;
+    };
+    const [all, half, none] = [1, 0.5, 0].map((endings) => ended({ endings }));
+    // Rows' ends cut some, and the sessions are short: pieces from anywhere in them often reach their end.
+    expect(all - none).toBeGreaterThan(0.15);
+    expect((half - none) / (all - none)).toBeGreaterThan(0.25);
+    expect((half - none) / (all - none)).toBeLessThan(0.75);
+  });
+
   it('gives row r the same tokens whatever was asked for before, and whatever the batch is', () => {
     const all = Array.from({ length: 6 }, (_, i) => planned().at(i));
     const p = planned();
@@ -189,7 +201,8 @@ describe('planPieces', () => {
     const none = plan({ split: 'test' });
     expect([none.epochRows, none.at(0).lossTokens]).toEqual([0, 0]);
     expect(() => plan({ rowLen: 2 })).toThrow('rowLen must be a whole number of at least 3');
-    expect(() => plan({ openings: 1.5 })).toThrow('openings must be from 0 to 1');
+    expect(() => plan({ openings: 1.5 })).toThrow('openings and endings must be from 0 to 1 together');
+    expect(() => plan({ openings: 0.7, endings: 0.4 })).toThrow('not 0.7, 0.4 and');
     expect(() => plan().at(-1)).toThrow(RangeError);
   });
 

@@ -39,6 +39,9 @@ describe('train config', () => {
     expect(() => validateTrainConfig({ mode: 'packed', contextLen: 64, shortestPiece: 65 })).toThrow(
       'shortestPiece (65) must not exceed contextLen (64)',
     );
+    expect(() => validateTrainConfig({ mode: 'packed', openings: 0.6, endings: 0.5 })).toThrow(
+      'openings (0.6) and endings (0.5) must not exceed 1 together',
+    );
   });
 
   it.each(['tiny', 'demo'] as const)('configs/%s.json is the preset', (name) => {
