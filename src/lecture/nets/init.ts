@@ -29,7 +29,7 @@ export interface InitOptions {
  */
 export function initNet(given: NetConfig, seed: number | string, init: InitOptions = {}): Weights {
   const weights = defaultWeights(fullConfig(given), new Rng(seed));
-  setMemory(weights, init, new Rng(seed).split('memory'));
+  setMemory(weights, init, new Rng(`init${seed}`));
   return weights;
 }
 
@@ -47,9 +47,8 @@ function setMemory(weights: Weights, { A_init_range, dt_min, dt_max }: InitOptio
     );
   }
   for (const [name, { shape, data }] of Object.entries(weights)) {
-    const own = rng.split(name);
     const logUniform = ([low, high]: readonly number[]) =>
-      Math.log(low) + own.uniform() * Math.log(high / low);
+      Math.log(low) + rng.uniform() * Math.log(high / low);
     if (A_init_range && name.endsWith('.A_log')) {
       const [low, high] = A_init_range;
       const N = shape[1];
