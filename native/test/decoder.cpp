@@ -107,19 +107,28 @@ std::vector<Floats> arrays(int64_t n, int64_t size) {
 
 void same(const char* what, const Floats& a, const Floats& b) {
   ++checks;
-  if (std::memcmp(a.data.get(), b.data.get(), static_cast<size_t>(a.size) * 4)) {
+  if (std::memcmp(a.data, b.data, static_cast<size_t>(a.size) * 4)) {
     ++failures;
     std::printf("FAILED decoder (%s): %s\n", kernels().name, what);
   }
 }
 
-void testModel(Random& r, const DecoderSizes& s) {
+std::vector<Floats> randomTensors(Random& r, const DecoderSizes& s) {
   std::vector<Floats> tensors;
   for (int64_t i = 0; i < 2 + s.layers * s.tensorsPerLayer(); ++i)
     tensors.push_back(random(r, decoderTensorLength(s, i), -0.5f, 0.5f));
+  return tensors;
+}
+
+std::shared_ptr<DecoderWeights> pack(const DecoderSizes& s, const std::vector<Floats>& tensors) {
   std::vector<const float*> pointers;
-  for (const Floats& t : tensors) pointers.push_back(t.data.get());
-  const auto weights = packDecoder(s, pointers.data());
+  for (const Floats& t : tensors) pointers.push_back(t.data);
+  return packDecoder(s, pointers.data());
+}
+
+void testModel(Random& r, const DecoderSizes& s) {
+  const std::vector<Floats> tensors = randomTensors(r, s);
+  const auto weights = pack(s, tensors);
   const DecoderWeights& w = *weights;
 
   const int64_t length = 1 + r.below(12), sequences = 1 + r.below(20);
@@ -146,6 +155,23 @@ void testModel(Random& r, const DecoderSizes& s) {
   same("the state after it", length % 2 ? other[0] : states[0], prefilled[0]);
 }
 
+// A call so large that every step of a layer is shared among threads, against each sequence alone.
+void testShared(Random& r, const DecoderSizes& s) {
+  const auto weights = pack(s, randomTensors(r, s));
+  const DecoderWeights& w = *weights;
+  const int64_t sequences = 16, length = kDecoderRows / sequences;
+  Array<int32_t> tokens(sequences * length);
+  for (int64_t i = 0; i < tokens.size; ++i) tokens[i] = r.below(static_cast<int>(s.vocab));
+  auto states = arrays(sequences, w.stateFloats), scores = arrays(sequences, s.vocab);
+  run(w, sequences, length, tokens.get(), states, states, scores, true);
+  for (const int64_t q : {int64_t{0}, int64_t{7}, sequences - 1}) {
+    auto alone = arrays(1, w.stateFloats), own = arrays(1, s.vocab);
+    run(w, 1, length, &tokens[q * length], alone, alone, own, false);
+    same("one of many runs", own[0], scores[static_cast<size_t>(q)]);
+    same("the state of one of many runs", alone[0], states[static_cast<size_t>(q)]);
+  }
+}
+
 }  // namespace
 
 void testDecoder(Random& r) {
@@ -165,5 +191,10 @@ void testDecoder(Random& r) {
       s.heads = s.kind == Mamba2 ? s.groups * headsPerGroup : s.inner;
       s.rank = s.kind == Mamba2 ? 0 : 1 + r.below(5);
       testModel(r, s);
+    }
+  for (int kind : {Mamba1, Mamba2})
+    for (int format = 0; format < WeightFormats; ++format) {
+      const bool two = kind == Mamba2;
+      testShared(r, {kind, format, 260, 1, 40, 72, 9, 4, two ? 3 : 72, 1, two ? 0 : 5});
     }
 }

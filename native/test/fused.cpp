@@ -10,11 +10,14 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 Doubles zeros(int64_t n) { return Doubles(static_cast<size_t>(n)); }
 double& at(Doubles& x, int64_t i) { return x[static_cast<size_t>(i)]; }
 
+// The last rounds of each are so large that all threads have a share of them.
+
 void testNorm(Random& r) {
-  for (int round = 0; round < 12; ++round) {
-    const int64_t rows = 1 + r.below(200), groups = 1 + r.below(3), width = 1 + r.below(80), columns = groups * width;
-    const int64_t n = rows * columns;
-    const bool add = r.below(3) == 0, gate = !add && r.below(2) != 0;
+  for (int round = 0; round < 15; ++round) {
+    const bool large = round >= 12;
+    const int64_t rows = large ? 300 + r.below(100) : 1 + r.below(200), groups = large ? round - 11 : 1 + r.below(3);
+    const int64_t width = large ? 60 + r.below(80) : 1 + r.below(80), columns = groups * width, n = rows * columns;
+    const bool add = large ? round == 12 : r.below(3) == 0, gate = !add && (large ? round == 13 : r.below(2) != 0);
     Floats x = random(r, n), other = random(r, n), w = random(r, columns), dy = random(r, n), dSum = random(r, n);
     Floats sum(n), y(n), scale(rows * groups), dx(n), dGate(n), dw(columns);
     Doubles v = zeros(n), ey = zeros(n), edx = zeros(n), edGate = zeros(n), edw = zeros(columns);
@@ -49,9 +52,11 @@ void testNorm(Random& r) {
 }
 
 void testCausalSilu(Random& r) {
-  for (int round = 0; round < 14; ++round) {
-    const int64_t B = 1 + r.below(3), L = 1 + r.below(round % 3 ? 90 : 5), C = 1 + r.below(50), K = round % 4 ? 4 : 1 + r.below(6);
-    const bool before = r.below(2) != 0, packed = r.below(2) != 0;
+  for (int round = 0; round < 16; ++round) {
+    const bool large = round >= 14;
+    const int64_t B = large ? 2 : 1 + r.below(3), L = large ? 260 + r.below(40) : 1 + r.below(round % 3 ? 90 : 5);
+    const int64_t C = large ? 140 + r.below(20) : 1 + r.below(50), K = large || round % 4 ? 4 : 1 + r.below(6);
+    const bool before = r.below(2) != 0, packed = large ? round == 14 : r.below(2) != 0;
     Floats x = random(r, B * L * C), w = random(r, C * K), bias = random(r, C), old = random(r, B * (K - 1) * C), starts(B * L);
     Floats y(B * L * C), state(B * (K - 1) * C), dy = random(r, B * L * C), dState = random(r, B * (K - 1) * C);
     Floats dx(x.size), dw(w.size), db(C), dOld(old.size);
@@ -105,8 +110,9 @@ void testCausalSilu(Random& r) {
 }
 
 void testTokenLoss(Random& r) {
-  for (int round = 0; round < 8; ++round) {
-    const int64_t rows = 1 + r.below(80), V = 1 + r.below(300);
+  for (int round = 0; round < 10; ++round) {
+    const bool large = round >= 8;
+    const int64_t rows = large ? 200 + r.below(100) : 1 + r.below(80), V = large ? 250 + r.below(20) : 1 + r.below(300);
     Floats x = random(r, rows * V, -8, 8), mask(rows), stats(2 * rows), dx(rows * V), loss(1);
     Array<int32_t> targets(rows);
     Doubles e = zeros(1), ex = zeros(rows * V);

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -14,6 +13,20 @@
 
 #include "../src/kernels.h"
 #include "../src/thread_pool.h"
+
+// The sanitizers watch the heap; without them the end of every array lies at a page that nobody may touch, which also
+// stops what they do not see: masked loads and stores, matrix tiles.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define NETSSM_WATCHED 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define NETSSM_WATCHED 1
+#endif
+#if !defined(NETSSM_WATCHED)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 using namespace netssm;
 
@@ -27,15 +40,39 @@ struct Random {
   float real(float low = -2, float high = 2) { return low + (high - low) * static_cast<float>(engine() % 100001) / 100000; }
 };
 
-// Heap blocks of exactly the right size, so that AddressSanitizer sees one element too many.
+// Memory of exactly the right size, so that one element too many is noticed.
 template <class T>
 struct Array {
-  std::unique_ptr<T[]> data;
+  T* data;
   int64_t size;
-  explicit Array(int64_t n) : data(new T[static_cast<size_t>(n)]()), size(n) {}
-  T& operator[](int64_t i) { return data[static_cast<size_t>(i)]; }
-  const T& operator[](int64_t i) const { return data[static_cast<size_t>(i)]; }
-  T* get() { return data.get(); }
+  explicit Array(int64_t n) : data(nullptr), size(n) {
+#if defined(NETSSM_WATCHED)
+    data = new T[static_cast<size_t>(n)]();
+#else
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), whole = mapped(page);
+    void* all = mmap(nullptr, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED || mprotect(static_cast<char*>(all) + whole, page, PROT_NONE) != 0) std::abort();
+    data = reinterpret_cast<T*>(static_cast<char*>(all) + whole) - n;
+#endif
+  }
+  Array(Array&& other) noexcept : data(other.data), size(other.size) { other.data = nullptr; }
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+  ~Array() {
+#if defined(NETSSM_WATCHED)
+    delete[] data;
+#else
+    const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE)), whole = mapped(page);
+    if (data) munmap(reinterpret_cast<char*>(data + size) - whole, whole + page);
+#endif
+  }
+  T& operator[](int64_t i) { return data[i]; }
+  const T& operator[](int64_t i) const { return data[i]; }
+  T* get() { return data; }
+
+ private:
+  // Bytes of whole pages before the guarded one.
+  size_t mapped(size_t page) const { return (static_cast<size_t>(size) * sizeof(T) + page - 1) / page * page; }
 };
 using Floats = Array<float>;
 
@@ -66,3 +103,4 @@ void testLayers(Random& r);
 void testDecoder(Random& r);
 void testScan(Random& r);
 void testFused(Random& r);
+void testBf16(Random& r);

@@ -16,7 +16,7 @@ double activate(int kind, double x) {
   }
 }
 
-Doubles doubles(const Floats& x) { return Doubles(x.data.get(), x.data.get() + x.size); }
+Doubles doubles(const Floats& x) { return Doubles(x.data, x.data + x.size); }
 
 struct Layer {
   int kind;

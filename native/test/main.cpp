@@ -15,7 +15,9 @@ void testGemm(Random& r) {
   const Shape chosen[] = {{40, 400, 70, false, false}, {40, 400, 70, true, false},  {1100, 40, 30, true, false},
                           {20, 200, 1024, false, true}, {50, 100, 1024, false, false}, {1, 5000, 41, false, false},
                           {1, 300, 901, false, false},  {1, 301, 900, false, true},   {300, 1, 333, false, false},
-                          {300, 1, 333, true, false},   {90, 90, 90, false, false}};
+                          {300, 1, 333, true, false},   {90, 90, 90, false, false},
+                          // A projection of 200 rows, its gradients for the input and for the weights.
+                          {200, 150, 70, false, true},  {200, 70, 150, false, false}, {150, 70, 200, true, false}};
   const int others = static_cast<int>(sizeof chosen / sizeof *chosen);
   for (int round = 0; round < 24 + others; ++round) {
     const int limit = round % 4 == 0 ? 150 : 40;
@@ -290,6 +292,7 @@ void all(unsigned seed) {
   with(testDecoder);
   with(testScan);
   with(testFused);
+  with(testBf16);
 }
 
 }  // namespace

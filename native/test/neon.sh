@@ -16,7 +16,7 @@ done
 OUT=${TMPDIR:-/tmp}/netssm-neon.$$
 mkdir -p "$OUT"
 trap 'rm -rf "$OUT"' EXIT
-for f in src/targets/neon src/targets/scalar src/dispatch src/thread_pool src/resize src/decoder src/adamw test/decoder test/images test/layers test/scan test/fused test/main; do
+for f in src/targets/neon src/targets/scalar src/dispatch src/thread_pool src/resize src/decoder src/adamw test/bf16 test/decoder test/images test/layers test/scan test/fused test/main; do
   "$CXX" -std=c++17 -O2 -fno-math-errno -ffp-contract=off -w -DNETSSM_ARM64 -c "$f.cpp" -o "$OUT/$(echo "$f" | tr / -).o"
 done
 # Static, so that the emulator needs no ARM libraries.

@@ -112,6 +112,34 @@ void testCase(Random& r, const Case& k) {
   }
 }
 
+// A sequence of several stretches (about a thousand tokens each): what the products over chunks give, against what the
+// recurrence does, which is taken where chunks are longer than 256 tokens.
+void testStretches(Random& r) {
+  const int64_t L = 1100 + r.below(60), heads = 2 + r.below(3), P = 16 + r.below(5), N = 16 + r.below(4), E = heads * P;
+  const Case k{1, L, E, N, P, 1, 16, true, true, false, true, true};
+  std::vector<Floats> x;
+  for (int i = 0; i < Inputs; ++i) x.push_back(i == A ? random(r, k.size(i), -3, -0.01f) : random(r, k.size(i)));
+  Floats starts(L), dy = random(r, L * E), dh = random(r, E * N);
+  for (int64_t t = 0; t < L; ++t) starts[t] = r.below(90) == 0 ? 1.0f : 0.0f;
+  std::vector<Floats> results[2];
+  for (int way = 0; way < 2; ++way) {
+    const int64_t chunk = way ? 512 : 16;
+    const Scan s{1, L, E, N, P, 1, chunk, E, N, N, x[U].get(), x[Delta].get(), x[A].get(), x[B].get(), x[C].get(), x[D].get(),
+                 x[Bias].get(), nullptr, x[H].get(), starts.get()};
+    Floats y(L * E), h(E * N), saved((L + chunk - 1) / chunk * N * E);
+    kernels().scanForward(s, {y.get(), h.get(), saved.get()});
+    std::vector<Floats> g;
+    for (int i = 0; i < Inputs; ++i) g.emplace_back(k.has(i) ? k.size(i) : 0);
+    kernels().scanBackward(s, {saved.get(), dy.get(), dh.get(), g[U].get(), g[Delta].get(), g[A].get(), g[B].get(), g[C].get(),
+                               g[D].get(), g[Bias].get(), nullptr, g[H].get()});
+    results[way] = std::move(g);
+  }
+  for (int i = 0; i < Inputs; ++i) {
+    Floats& g = results[1][i];
+    check((std::string("stretches, gradient of ") + names[i]).c_str(), results[0][i].get(), Doubles(g.get(), g.get() + g.size), 5e-5);
+  }
+}
+
 }  // namespace
 
 void testScan(Random& r) {
@@ -135,4 +163,5 @@ void testScan(Random& r) {
     testCase(r, {1 + r.below(2), 1 + r.below(30), channels, 1 + r.below(20), width, groups, 1 + r.below(20), coin(), coin(), coin(),
                  coin(), coin()});
   }
+  testStretches(r);
 }
