@@ -18,7 +18,7 @@ interface DemoOptions {
 
 /** `netssm demo`. */
 export const registerDemo: Register = (program, finish) => {
-  newCommand(program, 'demo', 'the whole path on the bundled captures, in about three minutes', [
+  newCommand(program, 'demo', 'the whole path on the bundled captures, in about two minutes', [
     'netssm demo',
     'netssm demo --fast --out out/quick      # under a minute: everything runs, nothing is learnt',
     'netssm demo --seconds 300               # five minutes of training instead of one',

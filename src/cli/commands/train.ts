@@ -33,7 +33,7 @@ export const registerTrain: Register = (program, finish) => {
   ])
     .requiredOption('--data <dir>', 'dataset folder, as `netssm tokenize` writes it')
     .requiredOption('--out <dir>', 'run folder; it is a model folder too')
-    .option('--config <name|file>', 'tiny, demo, or a JSON file with any of the settings (docs/formats.md)')
+    .option('--config <name|file>', 'tiny, demo, or a JSON file with any of the settings (docs/training.md)')
     .option(
       '--set <key=value>',
       'one setting, over those of --config; again for more. phase=handshake, data or teardown fine-tunes for that part of flows',

@@ -6,11 +6,11 @@ import { netShapes } from './shapes';
 /** Where the state spaces of mamba1, mamba2 and lti begin, under the reference's names. Other mixers have no use for it. */
 export interface InitOptions {
   /**
-   * Lowest and highest decay rate -A. mamba2: log-uniform, one a head; mamba1 and lti: in equal steps over the d_state
-   * numbers of each channel. Default: those of the papers, 1 to 16 (mamba2) or to d_state.
+   * Lowest and highest decay rate -A. mamba2: spread evenly on a logarithmic scale over the heads; mamba1 and lti: in equal
+   * steps over the d_state numbers of each channel. Default: those of the papers, 1 to 16 (mamba2) or to d_state.
    */
   A_init_range?: readonly [number, number];
-  /** Step sizes are log-uniform from dt_min to dt_max. Default 0.001 and 0.1. */
+  /** Step sizes are spread evenly on a logarithmic scale from dt_min to dt_max. Default 0.001 and 0.1, drawn at random. */
   dt_min?: number;
   dt_max?: number;
 }
@@ -33,6 +33,8 @@ export function initNet(given: NetConfig, seed: number | string, init: InitOptio
   return weights;
 }
 
+const GOLDEN_RATIO = (1 + Math.sqrt(5)) / 2;
+
 function setMemory(weights: Weights, { A_init_range, dt_min, dt_max }: InitOptions, rng: Rng): void {
   const dt = dt_min === undefined && dt_max === undefined ? undefined : [dt_min ?? 1e-3, dt_max ?? 0.1];
   for (const [what, range] of Object.entries({ A_init_range, dt })) {
@@ -47,8 +49,14 @@ function setMemory(weights: Weights, { A_init_range, dt_min, dt_max }: InitOptio
     );
   }
   for (const [name, { shape, data }] of Object.entries(weights)) {
-    const logUniform = ([low, high]: readonly number[]) =>
-      Math.log(low) + rng.uniform() * Math.log(high / low);
+    // Multiples of an irrational number modulo 1 lie evenly from the first few on, where draws of eight heads may all be
+    // short memories; two numbers, so that rates and step sizes do not go together.
+    const irrational = name.endsWith('.A_log') ? GOLDEN_RATIO : Math.SQRT2;
+    let u = rng.uniform();
+    const logUniform = ([low, high]: readonly number[]) => {
+      u = (u + irrational) % 1;
+      return Math.log(low) + u * Math.log(high / low);
+    };
     if (A_init_range && name.endsWith('.A_log')) {
       const [low, high] = A_init_range;
       const N = shape[1];

@@ -44,7 +44,7 @@ export class Context {
   /** How this packet's checksums are written. */
   ipClass: IpClass = IpClass.Right;
   transportClass: TransportClass = TransportClass.Right;
-  /** Slot of the option template; 255: new. */
+  /** Slot of the option template; -1: new. */
   templateSlot = 0;
 
   /** Raw IP: no link header at all. */
