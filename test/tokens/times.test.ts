@@ -216,7 +216,10 @@ describe.each(['compact-rel', 'compact'])('a data set with time tokens, %s', (la
           if (tokens[at] === PKT && targets[at] < 256) expect.fail(`no time token behind <|pkt|> at ${at}`);
           if (starts[at] === 0 || own.labelOf(tokens[at]) === undefined) continue;
           const inside = tokens[at + 1] === PKT;
-          expect([...mask.subarray(at, at + 4)]).toEqual(inside ? [0, 0, 0, 1] : [1, 1, 1, 1]);
+          // What follows in a piece from inside may be of an older flow, and silent for that reason.
+          expect([...mask.subarray(at, at + 3)]).toEqual(inside ? [0, 0, 0] : [1, 1, 1]);
+          const copied = layout === 'compact' && change === undefined;
+          if (copied || !inside) expect(mask[at + 3]).toBe(1);
           if (inside) expect(own.timeBin(tokens[at + 2])).not.toBe(undefined);
           if (inside) insides++;
         }
