@@ -11,6 +11,7 @@ import {
   forwardWork,
   fullConfig,
   generationCost,
+  inRounds,
   judgeCache,
   judgeGrowth,
   judgeWindow,
@@ -45,6 +46,29 @@ const row = (length: number, seconds: number, bytes = 8 * length): CostRow => ({
   slowest: 1.2 * seconds,
   repetitions: 5,
   bytes,
+});
+
+test('inRounds keeps the fastest of each length, and measures as often as it is told', async () => {
+  const times = [
+    [3, 9],
+    [5, 2],
+    [4, 4],
+  ];
+  let round = 0;
+  const measure = () =>
+    Promise.resolve({
+      net: times[round++].map((fastest, i): CostRow => ({
+        length: i,
+        seconds: fastest,
+        fastest,
+        slowest: fastest,
+        repetitions: 1,
+        bytes: 0,
+      })),
+    });
+  const { net } = await inRounds(3, measure);
+  expect(round).toBe(3);
+  expect(net.map(({ fastest }) => fastest)).toEqual([3, 2]);
 });
 
 describe('fitExponent', () => {

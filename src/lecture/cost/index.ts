@@ -2,6 +2,7 @@ export * from './equalCompute';
 export * from './exercises';
 export * from './fit';
 export * from './generation';
+export * from './inRounds';
 export * from './measure';
 export * from './measureNets';
 export * from './operations';
