@@ -275,7 +275,7 @@ class PieceWriter {
       const begins = buffer.length;
       buffer.pushBytes(bytes);
       const { before } = packets;
-      if (before && before.previous[i] >= 0 && before.previous[i] < from)
+      if (!span && before && before.previous[i] >= 0 && before.previous[i] < from)
         this.silent.push(begins, before.tcp[i] ? buffer.length : begins + 1);
       if (layout.endOfText) buffer.push(PKT);
       first = false;
