@@ -70,6 +70,7 @@ const ABLATION_VARIANTS: TrainingVariant[] = [
   { name: 'rows of 512', train: { contextLen: 512, chunkLen: 512, batchSize: 4, shortestPiece: 128 } },
   { name: 'rows of 8,192', train: { contextLen: 8192, shortestPiece: 2048 } },
   { name: 'openings 0.8', train: { openings: 0.8 } },
+  { name: 'heads weigh 4', train: { headWeight: 4 } },
   { name: 'no renumbering', train: { renumber: false, freshAddresses: 0 } },
   { name: 'label once', train: { model: { label_every_packet: false } } },
   { name: 'float32', train: { precision: 'float32' } },
@@ -111,7 +112,7 @@ export const ablationExperiment = trainingExperiment({
   name: 'ablation',
   title: 'what each choice buys',
   description:
-    'Trains variants of one setting (Mamba-1, size, length of rows, session openings, renumbering, the label, precision) with as many ' +
+    'Trains variants of one setting (Mamba-1, size, length of rows, session openings, weights of the loss, renumbering, the label, precision) with as many ' +
     'operations, and judges them as the layouts.',
   variants: ABLATION_VARIANTS,
   fastVariants: ABLATION_VARIANTS.slice(0, 3).map((variant) =>

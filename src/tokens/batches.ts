@@ -24,7 +24,7 @@ export interface TokenBatch {
   targets: Int32Array;
   /** int32 [batch, rowLen]: 1 where a new sequence begins, i.e. where the state before this token is the empty one. */
   starts: Int32Array;
-  /** float32 [batch, rowLen]: 1 where the target counts for the loss. */
+  /** float32 [batch, rowLen]: how many times the target counts for the loss; 0: not at all. */
   mask: Float32Array;
   /** Sum of `mask`. */
   lossTokens: number;

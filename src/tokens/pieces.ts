@@ -23,7 +23,8 @@ import { END_OF_TEXT, PKT } from './vocabulary';
  * it is context.
  *
  * `<|endoftext|>` follows where the session ends. Rows cut pieces at their ends, so ends of sessions would be seen more rarely
- * than beginnings: `endings`. Pieces are drawn, not dealt: each row by itself, from its number alone,
+ * than beginnings: `endings`. What a packet begins with decides whether it belongs anywhere at all, and is a small share of
+ * the loss: `headWeight`. Pieces are drawn, not dealt: each row by itself, from its number alone,
  * so that any row can be made at any time.
  */
 
@@ -39,6 +40,11 @@ export interface PieceOptions {
   openings: number;
   /** Share of the pieces that end where their session ends, and begin where their length asks for it. Default 0. */
   endings?: number;
+  /**
+   * How many times the first two tokens of a packet count, and `<|endoftext|>` in their place. In `compact-rel` they say
+   * which flow and direction it belongs to and its TCP flags (of a new flow: that it is one, and of what kind). Default 1.
+   */
+  headWeight?: number;
   /**
    * Draws a label first, all with the same probability, then a session or a place of it: every label is seen as often,
    * however many and long its sessions are. Default false: see {@link planPieces}.
@@ -72,6 +78,9 @@ export interface PiecePlan {
 /** Room at a row's end that is left empty. */
 const LEAST_ROOM = 16;
 
+/** Tokens of a packet that `headWeight` is for. */
+const HEAD_TOKENS = 2;
+
 /**
  * Plans rows of pieces (see above). The same options give the same rows, whatever was asked for before, and row r of the
  * run is the same whatever `batch` is.
@@ -83,7 +92,7 @@ const LEAST_ROOM = 16;
  */
 export function planPieces(options: PieceOptions): PiecePlan {
   const { dataset, split, rowLen, batch, seed, openings, change, phase } = options;
-  const { maxBytes = PACKET_STORE_BYTES, evenLabels = false, endings = 0 } = options;
+  const { maxBytes = PACKET_STORE_BYTES, evenLabels = false, endings = 0, headWeight = 1 } = options;
   const shortest = Math.min(options.shortest ?? rowLen, rowLen);
   checkRows(rowLen, batch);
   if (!(openings >= 0 && endings >= 0 && openings + endings <= 1) || !(shortest >= 1)) {
@@ -112,7 +121,7 @@ export function planPieces(options: PieceOptions): PiecePlan {
     });
   const total = usable.reduce((sum, i) => sum + dataset.sequences[i].length, 0);
   const epochRows = usable.length === 0 ? 0 : Math.max(1, Math.ceil(total / rowLen));
-  const writer = new PieceWriter(dataset, store, options.labelEveryPacket);
+  const writer = new PieceWriter(dataset, store, options.labelEveryPacket, headWeight);
   let epochNow = -1;
   let groups: Group[] = [];
 
@@ -209,11 +218,14 @@ class PieceWriter {
   private counted = 0;
   /** but for these: [from, to), from, to ... */
   private silent: number[] = [];
+  /** Where packets begin, and `<|endoftext|>`. */
+  private heads: number[] = [];
 
   constructor(
     private readonly dataset: TokenDataset,
     private readonly store: PacketStore,
     private readonly labelEveryPacket = false,
+    private readonly headWeight = 1,
   ) {}
 
   /** Writes one piece at position `at` of a batch; returns how many inputs it takes. */
@@ -238,6 +250,9 @@ class PieceWriter {
     for (let s = 0; s < this.silent.length; s += 2)
       for (let k = this.silent[s] - 1; k < Math.min(this.silent[s + 1] - 1, inputs); k++)
         out.mask[at + k] = 0;
+    for (const head of this.heads)
+      for (let k = head - 1; k < Math.min(head - 1 + HEAD_TOKENS, inputs); k++)
+        out.mask[at + k] *= this.headWeight;
     for (let k = 0; k < inputs; k++) out.lossTokens += out.mask[at + k];
     // What follows, a piece or padding, begins anew. Rows begin anew in any case.
     if (at + inputs < out.starts.length) out.starts[at + inputs] = 1;
@@ -257,6 +272,7 @@ class PieceWriter {
     const until = span ? span.to : packets.count;
     this.counted = span ? Infinity : 0;
     this.silent = [];
+    this.heads = [];
     // A piece reaches what carries loss, however short it was meant to be.
     const wanted = () => buffer.length < length || (span !== undefined && i <= span.from);
     for (; i < until && wanted() && buffer.length <= room; i++) {
@@ -273,6 +289,7 @@ class PieceWriter {
       if (vocabulary.times && packets.timeBins && i > 0)
         buffer.push(vocabulary.times.first + packets.timeBins[i]);
       const begins = buffer.length;
+      this.heads.push(begins);
       buffer.pushBytes(bytes);
       const { before } = packets;
       if (!span && before && before.previous[i] >= 0 && before.previous[i] < from)
@@ -281,8 +298,11 @@ class PieceWriter {
       first = false;
     }
     if (span && i >= span.from && this.counted === Infinity) this.counted = buffer.length;
-    if (i === packets.count && layout.endOfText) buffer.push(END_OF_TEXT);
-    else if (span && i === span.to && i < packets.count && !layout.endOfText) buffer.push(PKT);
+    if (i === packets.count && layout.endOfText) {
+      this.heads.push(buffer.length);
+      buffer.push(END_OF_TEXT);
+    }
+    if (span && i === span.to && i < packets.count && !layout.endOfText) buffer.push(PKT);
     return buffer.view();
   }
 }

@@ -35,6 +35,11 @@ export interface TrainConfig {
   openings: number;
   /** `packed`: share of the pieces that end where their session ends. */
   endings: number;
+  /**
+   * `packed`: how many times the first two tokens of a packet count for the loss, and `<|endoftext|>` (in `compact-rel`: whose
+   * packet it is, and its TCP flags). The loss that a step reports is weighted so, too; evaluations are not.
+   */
+  headWeight: number;
   /** `packed`: every label as often, however many and long its sessions are; false: as often as its packets are. */
   evenLabels: boolean;
   /**
@@ -102,6 +107,7 @@ export const DEFAULT_TRAIN: TrainConfig = {
   freshAddresses: 0,
   openings: 0.5,
   endings: 0,
+  headWeight: 1,
   evenLabels: false,
   phase: null,
   shortestPiece: null,
@@ -207,6 +213,7 @@ export function validateTrainConfig(value: unknown, where = 'train config'): Tra
     problems.push('renumber needs mode "packed": in a stream a session goes on from row to row');
   if (config.openings <= 1 && config.endings <= 1 && config.openings + config.endings > 1)
     problems.push(`openings (${config.openings}) and endings (${config.endings}) must not exceed 1 together`);
+  if (config.headWeight !== 1 && config.mode === 'stream') problems.push('headWeight needs mode "packed"');
   if (config.freshAddresses > 0 && config.renumber !== true)
     problems.push(`freshAddresses (${config.freshAddresses}) needs renumber`);
   if (config.init !== null && typeof config.init !== 'string') problems.push('init must be a folder or null');
@@ -247,7 +254,7 @@ function checkNumbers(config: TrainConfig, problems: string[]): void {
   if (config.patience !== null && config.evalEvery === 0)
     problems.push('patience needs evalEvery above 0: it counts evaluations');
   for (const key of ['maxSeconds', 'memoryBudgetGB'] as const) check(key, (n) => n > 0, 'above 0', true);
-  for (const key of ['lr', 'eps', 'clipNorm'] as const) check(key, (n) => n > 0, 'above 0');
+  for (const key of ['lr', 'eps', 'clipNorm', 'headWeight'] as const) check(key, (n) => n > 0, 'above 0');
   for (const key of ['beta1', 'beta2'] as const) check(key, share, 'in [0, 1)');
   for (const key of ['minLrShare', 'freshAddresses', 'openings', 'endings'] as const)
     check(key, (n) => n >= 0 && n <= 1, 'in [0, 1]');

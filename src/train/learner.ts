@@ -83,14 +83,19 @@ export class Learner {
    */
   async update(batches: readonly NextBatch[], lr: number): Promise<UpdateResult> {
     this.gradientMs = 0;
-    const tokens = batches.reduce((sum, { batch }) => sum + batch.lossTokens, 0);
+    const weight = batches.reduce((sum, { batch }) => sum + batch.lossTokens, 0);
     let lossNats = 0;
+    let tokens = 0;
     let bytes = 0;
     this.gradients.clear(); // of an update that threw
     for (const { batch, fresh } of batches) {
       if (fresh) this.forget();
-      lossNats += await this.addGradients(batch, tokens);
-      for (let i = 0; i < batch.mask.length; i++) if (batch.mask[i] !== 0 && batch.targets[i] < 256) bytes++;
+      lossNats += await this.addGradients(batch, weight);
+      for (let i = 0; i < batch.mask.length; i++) {
+        if (batch.mask[i] === 0) continue;
+        tokens++;
+        if (batch.targets[i] < 256) bytes++;
+      }
     }
     const gradients = this.gradients.values();
     const gradNorm = Number.isFinite(lossNats)

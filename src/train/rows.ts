@@ -68,7 +68,7 @@ export class Rows {
 
   private makePlan(): Plan {
     const { batchSize, contextLen, mode, seed, renumber, freshAddresses } = this.config;
-    const { openings, endings, evenLabels, shortestPiece, phase } = this.config;
+    const { openings, endings, headWeight, evenLabels, shortestPiece, phase } = this.config;
     const rows = {
       dataset: this.dataset,
       split: 'train',
@@ -86,6 +86,7 @@ export class Rows {
       ...rows,
       openings,
       endings,
+      headWeight,
       evenLabels,
       shortest: shortestPiece ?? undefined,
       phase: phase ?? undefined,

@@ -133,6 +133,24 @@ describe.each(['tokens as they are', 'decoded and encoded again'] as const)('pla
     expect((half - none) / (all - none)).toBeLessThan(0.75);
   });
 
+  it('weighs the first two tokens of each packet and the end of the session', () => {
+    const [weighted, plain] = [3, 1].map((headWeight) => planned({ headWeight }).at(0));
+    expect(weighted.tokens).toEqual(plain.tokens);
+    const pieces = piecesOf(plain);
+    let heads = 0;
+    piecesOf(weighted).forEach(({ tokens, mask }, p) => {
+      // Of a piece from inside the label and the first <|pkt|> lead in; every packet but the first follows a <|pkt|>.
+      const begins = tokens.map(
+        (token, k) => token === END_OF_TEXT || (k > 0 && (tokens[k - 1] === PKT || k === 1)),
+      );
+      const expected = pieces[p].mask.map((m, k) => (begins[k + 1] || begins[k] ? 3 * m : m));
+      expect(mask).toEqual(expected);
+      heads += expected.filter((m) => m === 3).length;
+    });
+    expect(heads).toBeGreaterThan(20);
+    expect(weighted.lossTokens).toBe(plain.lossTokens + 2 * heads);
+  });
+
   it('gives row r the same tokens whatever was asked for before, and whatever the batch is', () => {
     const all = Array.from({ length: 6 }, (_, i) => planned().at(i));
     const p = planned();

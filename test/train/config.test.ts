@@ -42,6 +42,10 @@ describe('train config', () => {
     expect(() => validateTrainConfig({ mode: 'packed', openings: 0.6, endings: 0.5 })).toThrow(
       'openings (0.6) and endings (0.5) must not exceed 1 together',
     );
+    expect(() => validateTrainConfig({ headWeight: 2 })).toThrow('headWeight needs mode "packed"');
+    expect(() => validateTrainConfig({ mode: 'packed', headWeight: 0 })).toThrow(
+      'headWeight must be above 0, not 0',
+    );
   });
 
   it.each(['tiny', 'demo'] as const)('configs/%s.json is the preset', (name) => {
