@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { listCaptures, readCapture, type Frame } from '../capture';
 import { isTestbedSet, loadDataset, testbedFolder, TESTBED_SET, type SessionTruth } from '../flows';
+import { assignSplits, VALIDATION_SHARE } from '../tokens';
 import { NetssmError, projectRoot, readJson, Rng } from '../util';
 
 /** One session: a capture, or a part of one. */
@@ -53,15 +54,20 @@ export function defaultData(): string {
   return isTestbedSet(TESTBED_SET) ? 'testbed' : 'bundled';
 }
 
+/** Behind the name of data: settings are chosen on what training held back, not on what results are given for. */
+const VALIDATION = ':validation';
+
 /** The folder of data: of `testbed` and `bundled` the project's own. */
 export function dataFolder(name: string): string {
-  return name === 'bundled' ? BUNDLED_CAPTURES : testbedFolder(name);
+  const source = name.endsWith(VALIDATION) ? name.slice(0, -VALIDATION.length) : name;
+  return source === 'bundled' ? BUNDLED_CAPTURES : testbedFolder(source);
 }
 
 /**
  * Opens a packed set (`testbed` is the project's own), the `bundled` captures, or a folder of captures: in subfolders named after their labels, or listed with label, split and
  * service in a manifest.json. Without a manifest a third of each label's captures, at least one, is for testing; a
- * label's only capture is cut in the middle.
+ * label's only capture is cut in the middle. With `:validation` behind the name the test sessions stay out, and those take
+ * their place that `netssm tokenize` holds back for validation by default.
  *
  * @throws NetssmError `class_unknown`, `sessions_missing`, and those of reading captures.
  */
@@ -71,8 +77,8 @@ export function openExperimentData(
   seed: number | string,
 ): ExperimentData {
   const folder = dataFolder(name);
-  const packed = name === 'testbed' || isTestbedSet(folder);
-  const all = packed ? packedData(name, folder) : { ...folderData(folder, seed), name };
+  const opened = isTestbedSet(folder) ? packedData(name, folder) : { ...folderData(folder, seed), name };
+  const all = name.endsWith(VALIDATION) ? { ...opened, sessions: heldBack(opened) } : opened;
   const unknown = selection.classes?.filter((label) => !all.classes.includes(label)) ?? [];
   if (unknown.length > 0) {
     throw new NetssmError('class_unknown', `${name} has no class ${unknown.join(', ')}`, {
@@ -133,7 +139,7 @@ export function dataFingerprint(name: string): string {
 type AllData = Omit<ExperimentData, 'notes'> & { single: string[] };
 
 function packedData(name: string, path: string): AllData {
-  const { classes, sessions } = loadDataset(name);
+  const { classes, sessions } = loadDataset(path);
   return {
     name,
     path,
@@ -152,6 +158,21 @@ function packedData(name: string, path: string): AllData {
     })),
     single: [],
   };
+}
+
+/** The training sessions; those of them are for testing that a data set made of them has for validation. */
+function heldBack({ kind, sessions }: AllData): ExperimentSession[] {
+  const inputs = sessions.map(({ id, label, split }) => ({
+    path: id,
+    label,
+    ...(kind === 'packed' && { name: id }),
+    ...(split === 'test' && { split }),
+  }));
+  const splits = assignSplits(inputs, { validationShare: VALIDATION_SHARE, testShare: 0, seed: 0 });
+  sessions.forEach((session, i) => {
+    session.split = splits[i] === 'train' ? 'train' : 'test';
+  });
+  return sessions.filter((_, i) => splits[i] !== 'test');
 }
 
 interface Listed {

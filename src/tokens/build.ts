@@ -17,7 +17,7 @@ import type {
   Split,
 } from './meta';
 import { inputSource } from './packedInputs';
-import { assignSplits } from './split';
+import { assignSplits, VALIDATION_SHARE } from './split';
 import { TIME_EDGES_MICROS } from './times';
 import { tokeniseCapture } from './tokeniseCapture';
 import { GapSample, saveTiming } from './timing';
@@ -59,7 +59,7 @@ export interface BuildOptions {
  */
 export async function buildDataset(options: BuildOptions): Promise<DatasetMeta> {
   const { inputs, out, unit = 'session', seed = 0, onProgress } = options;
-  const { validationShare = 0.15, testShare = 0 } = options;
+  const { validationShare = VALIDATION_SHARE, testShare = 0 } = options;
   checkArguments(inputs, validationShare, testShare, unit);
   const layout = getLayout(options.layout, { checksums: options.checksums });
   const labels = [...new Set(inputs.map((i) => i.label))].sort();

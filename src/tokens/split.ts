@@ -10,6 +10,9 @@ export interface SplitOptions {
   seed: number;
 }
 
+/** Share of the captures that is held back from training to judge it by, where nothing else is said. */
+export const VALIDATION_SHARE = 0.15;
+
 /**
  * Which captures are for training, validation and testing: by a seeded hash of label and file name, so a capture
  * keeps its split when others come or go. An input's own `split` overrules.

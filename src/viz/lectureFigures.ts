@@ -182,7 +182,7 @@ export function operatorMatrix(
           [0.3, COLORS.sky],
           [1, '#002b45'],
         ],
-        colorbar: { title: { text: '|M|', side: 'right' }, thickness: 14 },
+        colorbar: { title: { text: '|M|, no unit', side: 'right' }, thickness: 14 },
         hovertemplate: 'output %{y} reads input %{x}: %{z:.3g}<extra></extra>',
       },
     ],

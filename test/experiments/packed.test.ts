@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { mixingJob, openExperimentData, realTraces, type ExperimentData } from '../../src/experiments';
+import { assignSplits, collectInputs } from '../../src/tokens';
 import { CLASSES, makePackedSet, TEST, TRAIN } from '../flows/testbed/packedSet';
 
 describe('a packed set as data', () => {
@@ -19,6 +20,20 @@ describe('a packed set as data', () => {
       ]);
       expect(new Set(own.map((session) => session.service))).toEqual(new Set([service]));
     }
+  });
+
+  test(':validation puts in the place of the test sessions what a data set of tokens holds back', () => {
+    const set = makePackedSet();
+    const all = { classes: null, trainSessions: null, testSessions: null };
+    const { name, sessions } = openExperimentData(`${set}:validation`, all, 1);
+    expect(name).toBe(`${set}:validation`);
+    const inputs = collectInputs([set]);
+    const splits = assignSplits(inputs, { validationShare: 0.15, testShare: 0, seed: 0 });
+    const of = (split: string) => inputs.filter((_, i) => splits[i] === split).map((input) => input.name);
+    const here = (split: string) => sessions.filter((s) => s.split === split).map(({ id }) => id);
+    expect(here('test').sort()).toEqual(of('validation').sort());
+    expect(here('train').sort()).toEqual(of('train').sort());
+    expect(here('test').length).toBeGreaterThan(0);
   });
 
   test('sessions and flows become traces; objects that a cut leaves in two are no truth', async () => {
