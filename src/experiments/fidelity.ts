@@ -14,8 +14,9 @@ import {
 } from './generated';
 import { generationTable, samplingTable } from './tablesGeneration';
 import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type Measured, type MeasureSettings } from './measure';
+import { checkSampling, SAMPLING_DEFAULTS, samplingOf, type SamplingSettings } from './samplingSettings';
 import { conversations, TRACE_UNITS, type TraceUnit } from './realTraces';
-import { badOptions, checkCounts, modelFingerprint } from './settings';
+import { badOptions, modelFingerprint } from './settings';
 import { barsTable } from './tablesBars';
 import { complianceTables } from './tablesCompliance';
 import { memorisationTables } from './tablesMemorisation';
@@ -24,16 +25,13 @@ import { similarityTables } from './tablesSimilarity';
 import { traceLosses } from './traceLosses';
 import { Rng } from '../util';
 
-export interface FidelitySettings extends MeasureSettings {
+export interface FidelitySettings extends MeasureSettings, SamplingSettings {
   /** Traces of each class, each with a test session (or flow of one) as its twin. */
   traces: number;
   /** Judge whole sessions; false: only single flows. */
   sessions: boolean;
   /** Model of single flows; null: only the multi-flow side is judged. */
   flowModel: string | null;
-  temperature: number;
-  /** How often a packet that does not decode is drawn; 1 is the paper's single draw. */
-  tries: number;
   /**
    * A trace ends where the model ends it, at `packets` at the latest, as the real ones do; false: also no later than its
    * twin, which leaves connections open in every trace that would have been longer.
@@ -65,22 +63,19 @@ export const fidelityExperiment: Experiment<FidelitySettings, FidelityResult> = 
   needs: { model: true },
   options: {
     ...MEASURE_DEFAULTS,
+    ...SAMPLING_DEFAULTS,
     traces: 10,
     sessions: true,
     flowModel: null,
-    temperature: 1,
-    tries: 100,
     ownLength: true,
     continueAfterEnd: false,
     auditSessions: 40,
   },
   fast: { ...MEASURE_FAST, traces: 3 },
   check(options) {
-    checkCounts('fidelity', { ...options, temperature: 1 });
+    checkSampling('fidelity', options);
     if (!options.sessions && options.flowModel === null)
       throw badOptions('fidelity', ['with sessions false there must be a flowModel']);
-    if (!(options.temperature > 0))
-      throw badOptions('fidelity', [`temperature must be above 0, not ${options.temperature}`]);
   },
   async plan(context) {
     const jobs: ExperimentJob[] = [];
@@ -202,7 +197,7 @@ async function generateLabel(
     label,
     twins: await twinsOf(label, unit, context),
     packets: options.packets ?? Infinity,
-    sampling: { temperature: options.temperature },
+    sampling: samplingOf(options),
     tries: options.tries,
     ownLength: options.ownLength,
     continueAfterEnd: options.continueAfterEnd,

@@ -4,11 +4,12 @@ import { NetssmError, Rng } from '../util';
 import type { ExperimentSession } from './data';
 import type { Cell, Experiment, ExperimentJob, JobContext, ResultFigure, ResultTable } from './experiment';
 import { modelLabels } from './generated';
-import { badOptions, checkCounts, modelFingerprint } from './settings';
+import { checkSampling, SAMPLING_DEFAULTS, samplingOf, type SamplingSettings } from './samplingSettings';
+import { badOptions, modelFingerprint } from './settings';
 import { column } from './tables';
 import { packetLosses, type PacketLosses } from './traceLoss';
 
-export interface LengthSettings {
+export interface LengthSettings extends SamplingSettings {
   classes: string[] | null;
   testSessions: number | null;
   /** Generated traces, dealt to the classes in turn, and packets of each. */
@@ -18,8 +19,6 @@ export interface LengthSettings {
   slice: number;
   /** Long real sessions on which the loss is measured, too. */
   realSessions: number;
-  temperature: number;
-  tries: number;
 }
 
 /** One slice of a trace; null where there is nothing to judge. */
@@ -70,14 +69,11 @@ export const lengthExperiment: Experiment<LengthSettings, LengthResult> = {
     packets: 10_000,
     slice: 1000,
     realSessions: 10,
-    temperature: 1,
-    tries: 100,
+    ...SAMPLING_DEFAULTS,
   },
   fast: { testSessions: 3, traces: 4, packets: 300, slice: 60, realSessions: 3 },
   check(options) {
-    checkCounts('length', { ...options, temperature: 1 });
-    if (!(options.temperature > 0))
-      throw badOptions('length', [`temperature must be above 0, not ${options.temperature}`]);
+    checkSampling('length', options);
     if (options.packets < 2 * options.slice)
       throw badOptions('length', [
         `packets (${options.packets}) must be two slices (${options.slice}) at least`,
@@ -144,7 +140,7 @@ async function generatedTrace(
     packets: options.packets - 1,
     prompt: [prompt],
     seed: rng.uint32(),
-    sampling: { temperature: options.temperature },
+    sampling: samplingOf(options),
     tries: options.tries,
     continueAfterEnd: true,
     jobs: context.threads,

@@ -17,11 +17,12 @@ import { MIXING_RATES } from './paperCurves';
 import type { Classifier } from './paper';
 import { realTraces } from './realTraces';
 import { makeRival, readRival, RIVALS, type RivalCaptures } from './rivals';
-import { badOptions, checkCounts, modelFingerprint } from './settings';
+import { checkSampling, SAMPLING_DEFAULTS, samplingOf, type SamplingSettings } from './samplingSettings';
+import { badOptions, modelFingerprint } from './settings';
 import { mixingDetails, mixingFigures, mixingTables } from './tablesMixing';
 import { generationTable } from './tablesGeneration';
 
-export interface MixingSettings {
+export interface MixingSettings extends SamplingSettings {
   classes: string[] | null;
   trainSessions: number | null;
   testSessions: number | null;
@@ -30,8 +31,6 @@ export interface MixingSettings {
   /** Generated traces of each class: with training sessions as twins for training, with test sessions for testing. */
   traces: number;
   testTraces: number;
-  temperature: number;
-  tries: number;
   /** Rates of the judged source, and of the trivial rivals beside it. */
   rates: number[];
   rivalRates: number[];
@@ -67,8 +66,7 @@ export const mixingRateExperiment: Experiment<MixingSettings, MixingJobResult> =
     packets: 1000,
     traces: 40,
     testTraces: 15,
-    temperature: 1,
-    tries: 100,
+    ...SAMPLING_DEFAULTS,
     rates: [...MIXING_RATES],
     rivalRates: [0.5, 1],
     rivalPackets: 4000,
@@ -95,11 +93,10 @@ export const mixingRateExperiment: Experiment<MixingSettings, MixingJobResult> =
     testItems: 40,
   },
   check(options) {
-    checkCounts('mixing-rate', { ...options, temperature: 1 });
+    checkSampling('mixing-rate', options);
     const problems = [...options.rates, ...options.rivalRates]
       .filter((rate) => !(rate >= 0 && rate <= 1))
       .map((rate) => `rate ${rate} is not from 0 to 1`);
-    if (!(options.temperature > 0)) problems.push(`temperature must be above 0, not ${options.temperature}`);
     const among = (what: string, given: readonly string[], known: readonly string[]): void => {
       for (const name of given)
         if (!known.includes(name)) problems.push(`${what} "${name}" is none of ${known.join(', ')}`);
@@ -189,7 +186,7 @@ async function generatePair(label: string, context: JobContext<MixingSettings>):
         label,
         twins,
         packets: options.packets ?? Infinity,
-        sampling: { temperature: options.temperature },
+        sampling: samplingOf(options),
         tries: options.tries,
         seed: new Rng(config.seed).split(split).uint32(),
         dir: folderOf(context, split, label),

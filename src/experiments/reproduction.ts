@@ -75,7 +75,9 @@ function runsTable(runs: readonly ReproducedRun[]): string {
   });
   const head = ['run', 'experiment', 'data', 'model', 'seed', 'time', 'made', 'command'];
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+  const legend =
+    '*data*: sessions for training + for testing that were used; *made*: the day, and the commit or version of the program that ran.';
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line), '', legend].join('\n');
 }
 
 function itemSection(

@@ -1,6 +1,7 @@
 import type { Cell, ResultTable } from './experiment';
 import type { GeneratedLabel } from './generated';
 import { PAPER_SAMPLING_SETTINGS } from './paper';
+import type { SamplingSettings } from './samplingSettings';
 import { column } from './tables';
 
 /** How generating went: what had to be drawn again, and what was given up. */
@@ -43,7 +44,7 @@ export function generationTable(sets: readonly GeneratedLabel[], prefix: string)
 }
 
 /** Appendix Table 1: sampling settings, ours and the paper's. */
-export function samplingTable(options: { temperature: number; tries: number }): ResultTable {
+export function samplingTable(options: SamplingSettings): ResultTable {
   const rows = Object.entries(PAPER_SAMPLING_SETTINGS).map(([name, s]): Cell[] => [
     `paper: ${name}`,
     s.temperature,
@@ -63,7 +64,7 @@ export function samplingTable(options: { temperature: number; tries: number }): 
         column.ours(title),
       ),
     ],
-    rows: [['ours', options.temperature, 1, 'all', 1, 0, options.tries], ...rows],
+    rows: [['ours', options.temperature, 1, 'all', 1, options.minP, options.tries], ...rows],
     notes: [
       'Draws: a packet that does not decode is drawn again from the state before it, so many times at most.',
     ],

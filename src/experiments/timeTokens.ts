@@ -18,11 +18,11 @@ import { NetssmError, Rng } from '../util';
 import type { Cell, Experiment, ExperimentJob, JobContext, ResultTable, RunContext } from './experiment';
 import { gapDistance, gapSamples, LAGS, meanAutocorrelation, type GapDistance } from './gaps';
 import { generateTwins, MODEL_SOURCE, readGenerated, type GeneratedLabel, type Twin } from './generated';
-import { badOptions, checkCounts } from './settings';
+import { checkSampling, SAMPLING_DEFAULTS, samplingOf, type SamplingSettings } from './samplingSettings';
 import { column } from './tables';
 import { inputsOf } from './training';
 
-export interface TimesSettings {
+export interface TimesSettings extends SamplingSettings {
   classes: string[] | null;
   trainSessions: number | null;
   testSessions: number | null;
@@ -31,8 +31,6 @@ export interface TimesSettings {
   /** Traces of each class, each as long as its twin (a test session) and `packets` allow. */
   traces: number;
   packets: number;
-  temperature: number;
-  tries: number;
   /** A gap above this ends a burst. */
   burstMillis: number;
 }
@@ -101,8 +99,7 @@ export const timesExperiment: Experiment<TimesSettings, TimesResult> = {
     },
     traces: 4,
     packets: 300,
-    temperature: 1,
-    tries: 100,
+    ...SAMPLING_DEFAULTS,
     burstMillis: 10,
   },
   fast: {
@@ -125,8 +122,7 @@ export const timesExperiment: Experiment<TimesSettings, TimesResult> = {
     },
   },
   check(options) {
-    checkCounts('times', { ...options, temperature: 1 });
-    if (!(options.temperature > 0)) throw badOptions('times', ['temperature must be above 0']);
+    checkSampling('times', options);
     validateTrainConfig(options.train, 'times: train');
   },
   async plan(context): Promise<ExperimentJob[]> {
@@ -216,7 +212,7 @@ async function generate(label: string, context: JobContext<TimesSettings>): Prom
     label,
     twins: await twinsOf(label, context),
     packets: options.packets,
-    sampling: { temperature: options.temperature },
+    sampling: samplingOf(options),
     tries: options.tries,
     seed: config.seed,
     dir: capturesDir(context, label),

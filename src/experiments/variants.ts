@@ -4,7 +4,8 @@ import { Rng } from '../util';
 import type { Experiment, ExperimentJob, JobContext } from './experiment';
 import { generateTwins, MODEL_SOURCE, readGenerated, type GeneratedLabel, type Twin } from './generated';
 import { measure, MEASURE_DEFAULTS, MEASURE_FAST, type MeasureSettings } from './measure';
-import { badOptions, checkCounts } from './settings';
+import { checkSampling, SAMPLING_DEFAULTS, samplingOf, type SamplingSettings } from './samplingSettings';
+import { badOptions } from './settings';
 import {
   trainingTable,
   validationFigure,
@@ -23,11 +24,9 @@ import {
   type TrainingVariant,
 } from './training';
 
-export interface VariantSettings extends TrainingSettings, MeasureSettings {
+export interface VariantSettings extends TrainingSettings, MeasureSettings, SamplingSettings {
   /** Traces of each class that each variant generates, of `packets` packets at most. */
   traces: number;
-  temperature: number;
-  tries: number;
   /** Packets of each test session on which the loss is measured. */
   lossPackets: number;
 }
@@ -141,15 +140,14 @@ function trainingExperiment(about: {
       teraOperations: 20,
       traces: 5,
       packets: 300,
-      temperature: 1,
-      tries: 100,
+      ...SAMPLING_DEFAULTS,
       lossPackets: 300,
     },
     fast: { ...TINY, ...(fastVariants && { variants: fastVariants }) },
     check(options) {
-      checkCounts(name, { ...options, temperature: 1, teraOperations: 1 });
-      if (!(options.temperature > 0 && options.teraOperations > 0))
-        throw badOptions(name, ['temperature and teraOperations must be above 0']);
+      const counts = { ...options, teraOperations: 1 };
+      checkSampling(name, counts);
+      if (!(options.teraOperations > 0)) throw badOptions(name, ['teraOperations must be above 0']);
       const names = options.variants.map((variant) => variant.name);
       if (names.length === 0 || new Set(names).size < names.length || names.some((each) => !each))
         throw badOptions(name, ['variants: at least one is needed, each with a name of its own']);
@@ -212,7 +210,7 @@ async function judgeJob(
       twins,
       packets: options.packets ?? Infinity,
       ownLength: true,
-      sampling: { temperature: options.temperature },
+      sampling: samplingOf(options),
       tries: options.tries,
       seed: config.seed,
       dir: dir(label),

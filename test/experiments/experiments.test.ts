@@ -93,8 +93,8 @@ describe('the list of experiments', () => {
     await expect(tiny('mixing-rate', temporaryFolder(), { rates: [0, 1.5] })).rejects.toThrow(
       'rate 1.5 is not from 0 to 1',
     );
-    await expect(tiny('fidelity', temporaryFolder(), { temperature: 0 })).rejects.toThrow(
-      'temperature must be above 0',
+    await expect(tiny('fidelity', temporaryFolder(), { temperature: 0, minP: 1 })).rejects.toThrow(
+      'temperature must be above 0, not 0; minP must be from 0 to below 1, not 1',
     );
     await expect(tiny('fidelity', temporaryFolder(), { sessions: false })).rejects.toThrow(
       'with sessions false there must be a flowModel',
